@@ -1,0 +1,3 @@
+//! gatepost: an edge proxy for small Kubernetes clusters.
+
+pub mod config;
