@@ -1,3 +1,7 @@
 //! gatepost: an edge proxy for small Kubernetes clusters.
 
 pub mod config;
+/// How the process starts, is ready and ends.
+pub mod lifecycle;
+/// Log, access log and metrics.
+pub mod telemetry;
