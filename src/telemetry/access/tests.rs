@@ -125,7 +125,7 @@ proptest! {
         prop_assert_eq!(text("method"), &method);
         prop_assert_eq!(text("host"), &host);
         prop_assert_eq!(text("path"), &path);
-        prop_assert_eq!(text("query"), query.unwrap_or_default());
+        prop_assert_eq!(text("query"), query.as_deref().unwrap_or_default());
         prop_assert_eq!(text("detail"), &detail);
         prop_assert_eq!(text("ua"), String::from_utf8_lossy(&ua));
         prop_assert_eq!(text("referer"), String::from_utf8_lossy(&referer));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 use super::route::{HistogramSum, RouteSum};
@@ -137,10 +137,10 @@ impl Text<'_> {
 
     fn config(&mut self, shared: &Shared) -> fmt::Result {
         let config = &shared.config;
-        let gauge = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
-        self.gauge("gatepost_config_generation", "Generation of the routes that serve", gauge(&config.generation))?;
-        self.gauge("gatepost_config_ok", "Whether the newest routes have no error", gauge(&config.ok))?;
-        self.gauge("gatepost_config_route_errors", "Routes that could not be read", gauge(&config.route_errors))?;
+        let read = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        self.gauge("gatepost_config_generation", "Generation of the routes that serve", read(&config.generation))?;
+        self.gauge("gatepost_config_ok", "Whether the newest routes have no error", read(&config.ok))?;
+        self.gauge("gatepost_config_route_errors", "Routes that could not be read", read(&config.route_errors))?;
         self.tally("gatepost_config_reloads", "Texts that were read", "outcome", std::iter::once(&config.reloads))?;
         let dropped = lock(&shared.lines_dropped).as_ref().map_or(0, |counter| counter.load(Ordering::Relaxed));
         self.single("gatepost_access_log_dropped", "Lines of the access log that found no way out", dropped)
@@ -151,7 +151,7 @@ impl Text<'_> {
             .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
         self.gauge("process_start_time_seconds", "When the process began, as Unix time", shared.started_seconds())?;
         match resident_bytes() {
-            Some(bytes) => self.gauge("process_resident_memory_bytes", "Resident memory", bytes as f64),
+            Some(bytes) => self.gauge("process_resident_memory_bytes", "Resident memory", bytes),
             None => Ok(()),
         }
     }
@@ -165,7 +165,7 @@ impl Text<'_> {
         self.0.encode_descriptor(name, help, None, metric_type)
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+    fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result {
         self.family(name, help, MetricType::Gauge)?.encode_gauge(&value)
     }
 
@@ -201,6 +201,10 @@ impl Text<'_> {
         let mut family = self.family(name, help, MetricType::Histogram)?;
         for (route, sum) in sums {
             let sum = pick(sum);
+            if sum.count() == 0 {
+                // twenty lines that say nothing, for instance of a route that only redirects
+                continue;
+            }
             family.encode_family(&[("route", &**route)])?.encode_histogram::<NoLabelSet>(
                 sum.nanos as f64 / 1e9,
                 sum.count(),

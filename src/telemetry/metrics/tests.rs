@@ -24,13 +24,13 @@ fn what_two_workers_record_adds_up() {
     let text = metrics.encode();
     let expected = [
         (r#"gatepost_requests_total{route="www.example.com/api",code="200",method="GET"}"#, 1000.0),
-        (r#"gatepost_request_seconds_bucket{le="0.00025",route="www.example.com/api"}"#, 0.0),
-        (r#"gatepost_request_seconds_bucket{le="0.0005",route="www.example.com/api"}"#, 1000.0),
-        (r#"gatepost_request_seconds_bucket{le="65.536",route="www.example.com/api"}"#, 1000.0),
-        (r#"gatepost_request_seconds_bucket{le="+Inf",route="www.example.com/api"}"#, 1000.0),
+        (r#"gatepost_request_seconds_bucket{route="www.example.com/api",le="0.00025"}"#, 0.0),
+        (r#"gatepost_request_seconds_bucket{route="www.example.com/api",le="0.0005"}"#, 1000.0),
+        (r#"gatepost_request_seconds_bucket{route="www.example.com/api",le="65.536"}"#, 1000.0),
+        (r#"gatepost_request_seconds_bucket{route="www.example.com/api",le="+Inf"}"#, 1000.0),
         (r#"gatepost_request_seconds_count{route="www.example.com/api"}"#, 1000.0),
         (r#"gatepost_request_seconds_sum{route="www.example.com/api"}"#, 0.3),
-        (r#"gatepost_upstream_seconds_bucket{le="0.00025",route="www.example.com/api"}"#, 1000.0),
+        (r#"gatepost_upstream_seconds_bucket{route="www.example.com/api",le="0.00025"}"#, 1000.0),
         (r#"gatepost_request_bytes_total{route="www.example.com/api"}"#, 3000.0),
         (r#"gatepost_response_bytes_total{route="www.example.com/api"}"#, 7000.0),
     ];
