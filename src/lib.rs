@@ -5,3 +5,4 @@ pub mod config;
 pub mod lifecycle;
 /// Log, access log and metrics.
 pub mod telemetry;
+pub mod routing;
