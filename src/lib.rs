@@ -1,8 +1,11 @@
 //! gatepost: an edge proxy for small Kubernetes clusters.
 
+pub mod backoff;
 pub mod config;
+pub mod control;
 /// How the process starts, is ready and ends.
 pub mod lifecycle;
+pub mod message;
+pub mod routing;
 /// Log, access log and metrics.
 pub mod telemetry;
-pub mod routing;
