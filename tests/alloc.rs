@@ -89,7 +89,7 @@ fn table() -> RouteTable {
         route(host(), PathPattern::Prefix("/api".into()), unconditional()),
         route(HostPattern::Wildcard("example.com".into()), PathPattern::Prefix("/".into()), unconditional()),
     ];
-    RouteTable::build(&Config { routes, ..Config::default() }, 1).unwrap()
+    RouteTable::build(&Config { routes, ..Config::default() }, 1).expect("these routes are good")
 }
 
 #[test]
