@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::conditions::Conditions;
 use super::expressions;
-use super::hosts::Hosts;
+use super::hosts::{Hosts, MAX_HOST};
 use super::index::NONE;
 use super::paths::{Paths, Span};
 use super::table::{Candidate, RouteTable, Settings};
 use super::{Error, Route, RouteId, canonical, label};
-use crate::config::{self, Config, PathPattern};
+use crate::config::{self, Config, HostPattern, PathPattern};
 
 impl RouteTable {
     /// The table of a configuration. `generation` tells it from the tables before and after.
@@ -86,12 +86,11 @@ impl<'c> Draft<'c> {
     }
 
     fn add(&mut self, route: &'c config::Route) -> Result<(), Error> {
-        let full = || Error::Full { line: route.line };
         let conditions = if route.conditions.count() == 0 {
             NONE
         } else {
             let built = Conditions::build(&route.conditions, &mut self.expressions);
-            self.conditions.push(built.map_err(|error| Error::Conditions { line: route.line, reason: told(&error) })?);
+            self.conditions.push(built.map_err(|reason| Error::Conditions { line: route.line, reason })?);
             self.conditions.len() as u32 - 1
         };
         let rule = Arc::new(route.clone());
@@ -101,18 +100,8 @@ impl<'c> Draft<'c> {
             PathPattern::Regex(_) => String::new(),
         };
         for host in &route.hosts {
-            // numbers of routes, nodes and their texts stay below 2^32 when these do
-            if self.paths.size() + path.len() + 256 >= NONE as usize || self.hosts.size() + 256 >= NONE as usize {
-                return Err(full());
-            }
             let id = self.routes.len() as u32;
-            let number = match self.hosts.number(host) {
-                Some(number) => number,
-                None => {
-                    let root = self.paths.root();
-                    self.hosts.insert(host, root).ok_or_else(full)?
-                }
-            };
+            let number = self.host(host, path.len()).ok_or(Error::Full { line: route.line })?;
             let root = self.hosts.entry(number).root;
             let place = match &route.path {
                 PathPattern::Prefix(_) => Place::Prefix(self.paths.insert_prefix(root, &path)),
@@ -130,6 +119,19 @@ impl<'c> Draft<'c> {
             }));
         }
         Ok(())
+    }
+
+    /// The number of a host, which is added when it is new. Numbers of hosts, nodes and routes, and places in their texts,
+    /// stay below 2^32 when there is room for one more host and a path of this length.
+    fn host(&mut self, host: &HostPattern, path_len: usize) -> Option<u32> {
+        if self.paths.size().max(self.hosts.size()).max(self.routes.len()) + path_len + MAX_HOST + 2 >= NONE as usize {
+            return None;
+        }
+        if let Some(number) = self.hosts.number(host) {
+            return Some(number);
+        }
+        let root = self.paths.root();
+        self.hosts.insert(host, root)
     }
 
     fn expression(&mut self, host: u32, pattern: &'c str, first: u32) -> u32 {
@@ -180,9 +182,9 @@ impl<'c> Draft<'c> {
         for of_host in numbers.chunk_by(|&a, &b| self.by_expression[a].host == self.by_expression[b].host) {
             let patterns: Vec<&str> = of_host.iter().map(|&number| self.by_expression[number].pattern).collect();
             let Expression { host, first, .. } = self.by_expression[of_host[0]];
-            let automaton = self.expressions.add(&patterns).map_err(|error| {
+            let automaton = self.expressions.add(&patterns).map_err(|reason| {
                 let route = &self.routes[first as usize];
-                Error::Paths { host: label::host(&route.host), line: route.rule.line, reason: told(&error) }
+                Error::Paths { host: label::host(&route.host), line: route.rule.line, reason }
             })?;
             let entry = self.hosts.entry(host);
             entry.automaton = automaton;
@@ -215,10 +217,4 @@ fn segments(path: &PathPattern) -> usize {
         PathPattern::Prefix(path) | PathPattern::Exact(path) => memchr::memchr_iter(b'/', path.as_bytes()).count() + 1,
         PathPattern::Regex(_) => 0,
     }
-}
-
-/// The compiler's message names the cause behind itself.
-fn told(error: &regex_automata::meta::BuildError) -> String {
-    use std::error::Error as _;
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -6,7 +6,7 @@
 //! bytes that must be escapes are escapes in upper case (RFC 3986 6.2.2), and runs of slashes are one.
 
 use std::fmt::Write as _;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::BadTarget;
 use super::hosts::MAX_HOST;
@@ -205,8 +205,12 @@ pub(super) fn host(authority: &str, out: &mut String) -> Result<Option<u16>, Bad
     if let Some(literal) = authority.strip_prefix('[') {
         let (address, port) = literal.split_once(']').ok_or(BadTarget::Host)?;
         let address: Ipv6Addr = address.parse().map_err(|_| BadTarget::Host)?;
-        // one text per address (RFC 5952)
-        write!(out, "[{address}]").map_err(|_| BadTarget::Host)?;
+        // one text per address (RFC 5952), and IPv4 is IPv4 however it is wrapped
+        match IpAddr::V6(address).to_canonical() {
+            IpAddr::V4(address) => write!(out, "{address}"),
+            IpAddr::V6(address) => write!(out, "[{address}]"),
+        }
+        .map_err(|_| BadTarget::Host)?;
         return match port.strip_prefix(':') {
             Some(port) => self::port(port),
             None if port.is_empty() => Ok(None),

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use super::expressions::{Builder, Expressions};
 use crate::config::{self, ValuePattern};
 use crate::message::Head;
-use regex_automata::meta::BuildError;
 
 /// What must hold beside host and path.
 #[derive(Debug)]
@@ -31,9 +30,9 @@ enum Test {
 
 impl Conditions {
     /// Compiles the expressions among them.
-    pub(super) fn build(from: &config::Conditions, expressions: &mut Builder) -> Result<Conditions, BuildError> {
+    pub(super) fn build(from: &config::Conditions, expressions: &mut Builder) -> Result<Conditions, String> {
         let config::Conditions { methods, headers, query } = from;
-        let mut tests = |list: &[(String, ValuePattern)]| -> Result<Tests, BuildError> {
+        let mut tests = |list: &[(String, ValuePattern)]| -> Result<Tests, String> {
             list.iter().map(|(name, value)| Ok((name.as_str().into(), Test::build(value, expressions)?))).collect()
         };
         Ok(Conditions {
@@ -77,7 +76,7 @@ impl Conditions {
 }
 
 impl Test {
-    fn build(value: &ValuePattern, expressions: &mut Builder) -> Result<Test, BuildError> {
+    fn build(value: &ValuePattern, expressions: &mut Builder) -> Result<Test, String> {
         Ok(match value {
             ValuePattern::Is(wanted) => Test::Is(wanted.as_str().into()),
             ValuePattern::Regex(pattern) => Test::Matches(expressions.add(&[pattern])?),

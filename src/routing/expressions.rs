@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use regex_automata::meta::{BuildError, Cache, Regex};
@@ -38,7 +39,7 @@ pub(super) struct Builder {
 
 impl Builder {
     /// The number of the automaton that tells which of these patterns match a whole text.
-    pub(super) fn add(&mut self, patterns: &[&str]) -> Result<u32, BuildError> {
+    pub(super) fn add(&mut self, patterns: &[&str]) -> Result<u32, String> {
         let key: Vec<String> = patterns.iter().map(|pattern| pattern.to_string()).collect();
         if let Some(&number) = self.numbers.get(&key) {
             return Ok(number);
@@ -55,8 +56,8 @@ impl Builder {
     }
 }
 
-/// All patterns as one automaton that reports each that matches from the first byte to the last.
-pub(super) fn compile(patterns: &[&str]) -> Result<Regex, BuildError> {
+/// All patterns as one automaton that reports each that matches from the first byte to the last; else why there is none.
+pub(super) fn compile(patterns: &[&str]) -> Result<Regex, String> {
     let anchored: Vec<String> = patterns.iter().map(|pattern| to_the_end(pattern)).collect();
     Regex::builder()
         .configure(
@@ -66,6 +67,12 @@ pub(super) fn compile(patterns: &[&str]) -> Result<Regex, BuildError> {
                 .hybrid_cache_capacity(CACHE_BYTES),
         )
         .build_many(&anchored)
+        .map_err(|error| told(&error))
+}
+
+/// The compiler's message has its cause behind it.
+fn told(error: &BuildError) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 fn to_the_end(pattern: &str) -> String {

@@ -22,6 +22,8 @@ pub mod published;
 pub mod rewrite;
 mod table;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

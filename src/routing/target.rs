@@ -22,6 +22,17 @@ pub struct Target {
     differs: bool,
 }
 
+/// What of a head says where the request goes.
+pub(super) struct Asked<'h> {
+    pub(super) target: &'h str,
+    pub(super) options: bool,
+    pub(super) version: Version,
+    /// Of HTTP/2, or of an absolute target, which is read again.
+    pub(super) authority: Option<&'h str>,
+    /// The value of the only Host field.
+    pub(super) host: Option<&'h [u8]>,
+}
+
 /// A target that nobody can be sent to. Each is a 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadTarget {
@@ -69,9 +80,25 @@ impl Target {
 
     /// Reads the target of a request. After an error it holds nothing of use but the host, if that was good.
     pub fn set(&mut self, head: &Head) -> Result<(), BadTarget> {
+        let mut hosts = head.all(Name::Host);
+        let host = hosts.next();
+        if hosts.next().is_some() {
+            self.clear();
+            return Err(BadTarget::Host);
+        }
+        self.read(&Asked {
+            target: head.target(),
+            options: head.method() == Method::Options,
+            version: head.version(),
+            authority: head.authority(),
+            host,
+        })
+    }
+
+    pub(super) fn read(&mut self, asked: &Asked<'_>) -> Result<(), BadTarget> {
         self.clear();
-        let form = Form::of(head.target(), head.method() == Method::Options)?;
-        self.set_host(head, &form)?;
+        let form = Form::of(asked.target, asked.options)?;
+        self.set_host(asked, &form)?;
         if form.path == "*" {
             self.forwarded.push('*');
         } else {
@@ -135,14 +162,9 @@ impl Target {
     }
 
     /// RFC 9112 3.2.2: the authority of an absolute target wins over Host, which must be there all the same.
-    fn set_host(&mut self, head: &Head, form: &Form<'_>) -> Result<(), BadTarget> {
-        let mut fields = head.all(Name::Host);
-        let field = fields.next();
-        if fields.next().is_some() {
-            return Err(BadTarget::Host);
-        }
-        let field = field.map(|field| std::str::from_utf8(field).map_err(|_| BadTarget::Host)).transpose()?;
-        let written = match (form.authority.or(head.authority()), field, head.version()) {
+    fn set_host(&mut self, asked: &Asked<'_>, form: &Form<'_>) -> Result<(), BadTarget> {
+        let field = asked.host.map(|field| std::str::from_utf8(field).map_err(|_| BadTarget::Host)).transpose()?;
+        let written = match (form.authority.or(asked.authority), field, asked.version) {
             (Some(_), None, Version::Http11) => return Err(BadTarget::NoHost),
             (Some(authority), _, _) => authority,
             (None, None | Some(""), Version::Http10) => return Ok(()),
