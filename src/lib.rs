@@ -1,5 +1,7 @@
 //! gatepost: an edge proxy for small Kubernetes clusters.
 
+/// The process about itself, over HTTP.
+pub mod admin;
 pub mod config;
 /// How the process starts, is ready and ends.
 pub mod lifecycle;
