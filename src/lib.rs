@@ -7,3 +7,5 @@ pub mod config;
 pub mod lifecycle;
 /// Log, access log and metrics.
 pub mod telemetry;
+/// HTTP messages: heads, fields, bodies; strict HTTP/1 and the way to and from HTTP/2.
+pub mod message;

@@ -1,0 +1,1 @@
+//! What `message` promises, as claims.
