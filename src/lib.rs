@@ -9,3 +9,5 @@ pub mod lifecycle;
 pub mod telemetry;
 /// HTTP messages: heads, fields, bodies; strict HTTP/1 and the way to and from HTTP/2.
 pub mod message;
+/// Which route a request takes; pure.
+pub mod routing;
