@@ -11,3 +11,13 @@ pub mod telemetry;
 pub mod message;
 /// Which route a request takes; pure.
 pub mod routing;
+pub mod backoff;
+pub mod config;
+pub mod control;
+/// How the process starts, is ready and ends.
+pub mod lifecycle;
+/// HTTP messages: heads, fields, bodies; strict HTTP/1 and the way to and from HTTP/2.
+pub mod message;
+pub mod routing;
+/// Log, access log and metrics.
+pub mod telemetry;
