@@ -4,5 +4,8 @@ pub mod admin;
 pub mod config;
 pub mod lifecycle;
 pub mod message;
+pub mod proxy;
 pub mod routing;
 pub mod telemetry;
+pub mod upstream;
+pub mod wire;
