@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn every_day_of_three_centuries_follows_the_one_before() {
-        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..110_000 {
             let at = civil(days * 86_400 + 3_723);

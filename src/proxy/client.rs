@@ -1,0 +1,221 @@
+//! The client's side of one request after another.
+//!
+//! One door: [`Client`]: heads towards the client, and what becomes of its connection.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use crate::message::{ConnectionHeader, Framing, Head, Method, Version};
+use crate::wire::{Deadline, Fault, Phase, Piece, Side, SlotBody, slot};
+
+/// How long a client may take to read our own answers.
+const ANSWER: Duration = Duration::from_secs(60);
+/// What is read of a request's rest after an early answer, so that the connection stays usable.
+const DISCARDED: usize = 64 * 1024;
+const DISCARD_FOR: Duration = Duration::from_secs(1);
+
+/// A client and the request it is at.
+pub(super) struct Client {
+    pub(super) side: Side,
+    pub(super) deadline: Deadline,
+    version: Version,
+    method: Method,
+    /// The connection ends after this request.
+    pub(super) close: bool,
+    /// The final answer's head was queued: no error can be told any more.
+    pub(super) answered: bool,
+    /// Where an HTTP/2 stream's head goes.
+    stream: Option<HeadSlot>,
+}
+
+impl Client {
+    pub(super) fn new(side: Side, deadline: Deadline, stream: Option<HeadSlot>) -> Self {
+        Client { side, deadline, version: Version::Http11, method: Method::Get, close: false, answered: false, stream }
+    }
+
+    /// A request's head has been read. `close`: the connection is to end with it.
+    pub(super) fn begin(&mut self, request: &Head, close: bool) {
+        self.version = request.version();
+        self.method = request.method();
+        let persistent = if self.version == Version::Http10 { request.wants_keep_alive() } else { true };
+        self.close = close || request.wants_close() || !persistent;
+        self.answered = false;
+    }
+
+    /// Shows an interim answer, where the client's version has them and we can send them.
+    pub(super) fn interim(side: &mut Side, version: Version, head: &Head) {
+        if let (Side::Http1(http1), Version::Http11) = (side, version) {
+            head.encode_response(Framing::None, ConnectionHeader::None, version, http1.stream().queue());
+        }
+    }
+
+    /// Queues the final answer's head; its body follows in the framing that suits the client.
+    pub(super) fn send_head(&mut self, head: &Head, framing: Framing) -> Result<(), Fault> {
+        self.answered = true;
+        match (&mut self.side, &self.stream) {
+            (Side::Http1(http1), _) => {
+                let framing = match (framing, self.version) {
+                    (Framing::UntilClose, Version::Http11) => Framing::Chunked,
+                    (Framing::Chunked | Framing::UntilClose, _) if self.version == Version::Http10 => {
+                        Framing::UntilClose
+                    }
+                    (framing, _) => framing,
+                };
+                self.close |= framing == Framing::UntilClose;
+                let connection = match (head.status(), self.close, self.version) {
+                    (101, _, _) => ConnectionHeader::Upgrade,
+                    (_, true, _) => ConnectionHeader::Close,
+                    (_, false, Version::Http10) => ConnectionHeader::KeepAlive,
+                    _ => ConnectionHeader::None,
+                };
+                head.encode_response(framing, connection, self.version, http1.stream().queue());
+                http1.begin_outgoing(framing);
+            }
+            (Side::Http2(http2), Some(stream)) => {
+                let length = if let Framing::Length(length) = framing { Some(length) } else { None };
+                let (mut sender, body) = slot(length);
+                if framing == Framing::None {
+                    sender.end(None);
+                }
+                let answer = head.to_http_response().map_err(Fault::Malformed)?;
+                http2.set_outgoing(sender);
+                stream.set(answer.map(|()| body));
+            }
+            (Side::Http2(_), None) => return Err(Fault::Gone),
+        }
+        Ok(())
+    }
+
+    /// Sends an answer of ours as a whole. Returns the bytes of its body that were sent.
+    pub(super) async fn send_whole(&mut self, head: &mut Head, body: &[u8]) -> Result<u64, Fault> {
+        let bodiless = matches!(head.status(), 204 | 304);
+        let framing =
+            if self.method == Method::Head || bodiless { Framing::None } else { Framing::Length(body.len() as u64) };
+        if self.method == Method::Head && !bodiless {
+            let mut length = itoa::Buffer::new();
+            head.push_str("content-length", length.format(body.len()).as_bytes());
+        }
+        self.send_head(head, framing)?;
+        self.deadline.arm(Phase::Body, ANSWER);
+        let mut rest = if framing == Framing::None { &[][..] } else { body };
+        let sent = rest.len() as u64;
+        let Client { side, deadline, .. } = self;
+        let mut ended = false;
+        poll_fn(|cx| {
+            if deadline.poll_expired(cx).is_ready() {
+                return Poll::Ready(Err(Fault::Gone));
+            }
+            while !rest.is_empty() {
+                let n = ready!(side.poll_data(cx, rest))?;
+                rest = &rest[n..];
+            }
+            if !ended {
+                ready!(side.poll_end(cx, None))?;
+                ended = true;
+            }
+            side.poll_flush(cx)
+        })
+        .await?;
+        Ok(sent)
+    }
+
+    /// After the answer: takes what is left of the request, if that is little. False: the connection must end.
+    pub(super) async fn discard_rest(&mut self) -> bool {
+        if self.side.is_incoming_done() {
+            return true;
+        }
+        self.deadline.arm(Phase::Drain, DISCARD_FOR);
+        let mut left = DISCARDED;
+        poll_fn(|cx| match self.deadline.poll_expired(cx) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending => poll_discard(&mut self.side, &mut left, cx),
+        })
+        .await
+    }
+
+    /// Ends an HTTP/1 connection so that the client still reads what was sent: FIN first, then what it still sends is
+    /// taken for a while. Closing at once would answer that with a reset, which can overtake our last bytes.
+    pub(super) async fn linger(&mut self) {
+        self.deadline.arm(Phase::Drain, DISCARD_FOR);
+        let Client { side, deadline, .. } = self;
+        let mut left = DISCARDED;
+        poll_fn(|cx| {
+            if deadline.poll_expired(cx).is_ready() || ready!(side.poll_shutdown(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            let Side::Http1(http1) = side else { return Poll::Ready(()) };
+            loop {
+                match ready!(http1.stream().poll_fill(cx)) {
+                    Ok(n) if n > 0 && n <= left => left -= n,
+                    _ => return Poll::Ready(()),
+                }
+                let n = http1.stream().input().len();
+                http1.stream().consume(n);
+            }
+        })
+        .await;
+    }
+}
+
+fn poll_discard(side: &mut Side, left: &mut usize, cx: &mut Context<'_>) -> Poll<bool> {
+    loop {
+        match ready!(side.poll_piece(cx)) {
+            Err(_) => return Poll::Ready(false),
+            Ok(Piece::End) => return Poll::Ready(true),
+            Ok(Piece::Data) => {
+                let n = side.data().len();
+                side.consume(n);
+                if n > *left {
+                    return Poll::Ready(false);
+                }
+                *left -= n;
+            }
+        }
+    }
+}
+
+/// Where `handle` leaves the head of a stream's answer for hyper's service to find.
+#[derive(Clone, Default)]
+pub(super) struct HeadSlot(Rc<RefCell<HeadState>>);
+
+#[derive(Default)]
+struct HeadState {
+    head: Option<http::Response<SlotBody>>,
+    over: bool,
+    waker: Option<Waker>,
+}
+
+impl HeadSlot {
+    fn set(&self, head: http::Response<SlotBody>) {
+        let mut state = self.0.borrow_mut();
+        state.head = Some(head);
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// There will be no head: the stream is to be reset.
+    pub(super) fn give_up(&self) {
+        let mut state = self.0.borrow_mut();
+        state.over = true;
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// The head once it is there; `None` when there will be none.
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<http::Response<SlotBody>>> {
+        let mut state = self.0.borrow_mut();
+        match state.head.take() {
+            Some(head) => Poll::Ready(Some(head)),
+            None if state.over => Poll::Ready(None),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

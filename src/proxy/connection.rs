@@ -1,0 +1,133 @@
+//! From accept to the protocol: limits, and which version the client speaks.
+//!
+//! One door: [`accept`], the loop of one listener.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use super::service::Peer;
+use super::worker::Worker;
+use super::{forwarded, http1, http2};
+use crate::wire::{Deadline, Phase, Stream};
+
+/// How long a client may take for the first head of its connection, and for the rest of each later one.
+pub(super) const HEAD: Duration = Duration::from_secs(10);
+/// Rest after an accept that failed for want of descriptors or memory: trying at once would only spin.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// What an HTTP/2 client with prior knowledge begins with (RFC 9113 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Accepts until told to close; then takes what already waits in the queue, so that nobody who was let in is reset.
+pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, metric: usize, closing: Rc<Notify>) {
+    let mut closing = std::pin::pin!(closing.notified());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut closing => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, addr)) => open(&worker, socket, addr, metric),
+            Err(error) if is_exhausted(&error) => {
+                worker.metrics.refused("descriptors");
+                tokio::time::sleep(EXHAUSTED).await;
+            }
+            // the client was gone before it was accepted
+            Err(_) => {}
+        }
+    }
+    poll_fn(|cx| {
+        while let Poll::Ready(Ok((socket, addr))) = listener.poll_accept(cx) {
+            open(&worker, socket, addr, metric);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+fn is_exhausted(error: &io::Error) -> bool {
+    // ENFILE, EMFILE, ENOBUFS, ENOMEM
+    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
+}
+
+/// Gives an accepted connection its task, if the limits let it in.
+fn open(worker: &Rc<Worker>, socket: TcpStream, addr: SocketAddr, metric: usize) {
+    let limits = worker.limits();
+    let Some(counted) = worker.open_connection(limits.connections) else {
+        worker.metrics.refused("connections");
+        return;
+    };
+    let ip = forwarded::unmapped(addr.ip());
+    let place = match limits.connections_per_client {
+        Some(most) => match worker.clients.enter(ip, most) {
+            Some(place) => Some(place),
+            None => {
+                worker.metrics.refused("connectionsPerClient");
+                return;
+            }
+        },
+        None => None,
+    };
+    worker.metrics.connection_opened(metric);
+    let worker = Rc::clone(worker);
+    let closed = Closed { worker: Rc::clone(&worker), metric };
+    tokio::task::spawn_local(async move {
+        let peer = Peer { addr: SocketAddr::new(ip, addr.port()), text: ip.to_string() };
+        serve(&worker, peer, socket).await;
+        drop((closed, place, counted));
+    });
+}
+
+struct Closed {
+    worker: Rc<Worker>,
+    metric: usize,
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.worker.metrics.connection_closed(self.metric);
+    }
+}
+
+async fn serve(worker: &Rc<Worker>, peer: Peer, socket: TcpStream) {
+    let mut stream = Stream::new(socket);
+    let deadline = worker.deadlines.open();
+    deadline.arm(Phase::Head, HEAD);
+    match speaks_http2(&mut stream, &deadline, worker).await {
+        Some(true) => http2::serve(worker, Rc::new(peer), stream, deadline).await,
+        Some(false) => http1::serve(worker, peer, stream, deadline).await,
+        None => {}
+    }
+}
+
+/// Reads until the first bytes tell. `None`: the client left, or said nothing in time.
+async fn speaks_http2(stream: &mut Stream, deadline: &Deadline, worker: &Worker) -> Option<bool> {
+    poll_fn(|cx| {
+        if deadline.poll_expired(cx).is_ready() || (worker.is_draining() && stream.input().is_empty()) {
+            return Poll::Ready(None);
+        }
+        loop {
+            let n = stream.input().len().min(PREFACE.len());
+            if stream.input()[..n] != PREFACE[..n] {
+                return Poll::Ready(Some(false));
+            }
+            if n == PREFACE.len() {
+                return Poll::Ready(Some(true));
+            }
+            match ready!(stream.poll_fill(cx)) {
+                Ok(read) if read > 0 => {}
+                // what it sent is the beginning of a request, which HTTP/1.1 refuses with a reason
+                _ if n > 0 => return Poll::Ready(Some(false)),
+                _ => return Poll::Ready(None),
+            }
+        }
+    })
+    .await
+}

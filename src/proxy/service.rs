@@ -1,0 +1,191 @@
+//! One request in one straight line, whichever version it came by.
+//!
+//! One door: [`handle`]. The order of what happens to a request is this function and nowhere else.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use super::client::Client;
+use super::error::{Blame, Error, Unrouted};
+use super::exchange::{Exchange, Opened};
+use super::forwarded::Origin;
+use super::headers::{self, Departure};
+use super::relay::{self, Relay};
+use super::table::{RouteState, Table};
+use super::worker::Worker;
+use super::{answer, client};
+use crate::config::{Action, BackendScheme};
+use crate::message::{Framing, Method, Name, Version};
+use crate::routing::Route;
+use crate::upstream::{self, Outgoing};
+use crate::wire::{Fault, Pump};
+
+/// Characters that an `X-Request-Id` is kept with; a longer one, or one with others, is replaced.
+const ID: usize = 128;
+
+/// What is known of a connection from its accept on.
+pub(super) struct Peer {
+    pub(super) addr: SocketAddr,
+    pub(super) text: String,
+}
+
+/// Answers a request whose head has been read, or says why not. Once `client.answered`, an error can only cut.
+pub(super) async fn handle(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, x: &mut Opened) -> Result<(), Error> {
+    let table = worker.table().ok_or(Unrouted::NoTable)?; //          1  one generation decides
+    identify(worker, &table, peer, x);
+    let Exchange { target, request, .. } = &mut **x;
+    target.set(request).map_err(Blame::Target)?; //                   2  what was asked for
+    refuse(worker, x)?; //                                               what no route can allow
+    let route = find(worker, &table, x)?; //                          4  which route takes it
+    drop(table); //                                                      an hour-long tunnel pins one route, not ten thousand
+    client.deadline.limit(route.route.rule.timeouts.request);
+    let framing = admit(&route.route, client, x)?; //                 6  may it come in
+    if answer::fixed(client, x, &route.route).await.map_err(lost)? {
+        return Ok(()); //                                             7  no app is needed
+    }
+    forward(worker, peer, client, x, &route, framing).await //     8–10  to the app and back
+}
+
+/// Steps 8 to 10: the request leaves, its answer comes back, bodies flow both ways.
+async fn forward(
+    worker: &Rc<Worker>,
+    peer: &Peer,
+    client: &mut Client,
+    x: &mut Opened,
+    route: &Rc<RouteState>,
+    framing: Framing,
+) -> Result<(), Error> {
+    let rule = &route.route.rule;
+    let pool = Rc::clone(route.pool(|| worker.roll()).ok_or(Unrouted::Broken)?);
+    x.facts.pool = Some(Rc::clone(&pool));
+    let http2 = pool.scheme() == BackendScheme::H2c;
+    let version = x.request.version();
+    let upgrade = version == Version::Http11 && x.request.method() == Method::Get && x.request.upgrade_to_websocket();
+    if upgrade && http2 {
+        return Err(Unrouted::Upgrade.into());
+    }
+    let waits = version == Version::Http11 && framing != Framing::None && x.request.get(Name::Expect).is_some();
+    if waits && http2 {
+        // hyper shows no interim answers: the client is asked for its body at once
+        x.answer.start_response(100);
+        client::Client::interim(&mut client.side, version, &x.answer);
+    }
+    let expect = waits && !http2;
+    let origin = origin(peer, x);
+    let departure =
+        Departure { route: &route.route, origin, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };
+    headers::to_app(x, &departure);
+
+    let mut upload = Pump::new(rule.max_body);
+    let started = x.started;
+    let Exchange { request, answer, facts, .. } = &mut **x;
+    let outgoing =
+        Outgoing { head: request, framing, method: request.method(), upgrade, expect, timeouts: &rule.timeouts };
+    let Client { side, deadline, .. } = &mut *client;
+    let sent =
+        upstream::send(&worker.upstream, &pool, &outgoing, side, &mut upload, answer, deadline, &mut |side, head| {
+            Client::interim(side, version, head);
+        })
+        .await;
+    facts.bytes_in = upload.bytes();
+    let sent = sent?;
+    facts.address = Some(sent.app.address());
+    facts.retries = sent.retries;
+    facts.upstream_nanos = Some(sent.at.saturating_duration_since(started).as_nanos() as u64);
+    facts.status = answer.status();
+
+    let tunnel = answer.status() == 101;
+    let reusable = !answer.wants_close() && (answer.version() != Version::Http10 || answer.wants_keep_alive());
+    let endless = relay::is_endless(answer);
+    headers::to_client(x, rule);
+    client.send_head(&x.answer, sent.framing).map_err(lost)?;
+    let relay = Relay { worker, route, client, app: sent.app, upload, reusable, endless: tunnel || endless, tunnel };
+    relay.run(x, sent.at).await
+}
+
+/// Who asks, under which id.
+fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
+    let origin = Origin::of(peer.addr.ip(), &x.request, &table.routes.settings().trust);
+    let Exchange { request, client_text, id, facts, .. } = x;
+    facts.client = origin.client;
+    facts.secure = origin.secure;
+    facts.table = Some(Rc::clone(table));
+    client_text.clear();
+    if origin.client == super::forwarded::unmapped(peer.addr.ip()) {
+        client_text.push_str(&peer.text);
+    } else {
+        let _ = write!(client_text, "{}", origin.client);
+    }
+    id.clear();
+    match request.get(Name::XRequestId) {
+        Some(kept) if !kept.is_empty() && kept.len() <= ID && kept.iter().all(is_id) => {
+            id.extend(kept.iter().map(|&byte| byte as char));
+        }
+        _ => {
+            let _ = write!(id, "{:016x}{:016x}", worker.roll(), worker.roll());
+        }
+    }
+}
+
+fn origin(peer: &Peer, x: &Exchange) -> Origin {
+    let trust = x.facts.table.as_ref().map(|table| &table.routes.settings().trust);
+    trust.map_or_else(
+        || Origin { client: x.facts.client, secure: x.facts.secure, trusted: false },
+        |trust| Origin::of(peer.addr.ip(), &x.request, trust),
+    )
+}
+
+fn is_id(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.~+/=:@".contains(byte)
+}
+
+/// What is refused whatever the routes say.
+fn refuse(worker: &Worker, x: &Exchange) -> Result<(), Error> {
+    if matches!(x.request.method(), Method::Connect | Method::Trace) {
+        return Err(Blame::Method.into());
+    }
+    let mut hops = x.request.all(Name::CdnLoop).flat_map(|list| list.split(|&byte| byte == b','));
+    let is_ours = |hop: &[u8]| {
+        let id = hop.split(|&byte| byte == b';').next().unwrap_or_default();
+        id.trim_ascii().eq_ignore_ascii_case(worker.loop_id.as_bytes())
+    };
+    if hops.any(is_ours) { Err(Blame::Loop.into()) } else { Ok(()) }
+}
+
+/// The route that takes the request, as this worker knows it.
+fn find(worker: &Worker, table: &Table, x: &mut Exchange) -> Result<Rc<RouteState>, Error> {
+    let routes = &table.routes;
+    let Some(id) = routes.find(&x.target, &x.request) else {
+        let known = routes.knows_host(&x.target);
+        let empty = routes.routes().is_empty();
+        return Err(if empty {
+            Unrouted::Empty
+        } else if known {
+            Unrouted::Path
+        } else {
+            Unrouted::Host
+        }
+        .into());
+    };
+    let route = Rc::clone(table.route(id, &worker.metrics, &worker.upstream));
+    x.facts.route = Some(Rc::clone(&route));
+    if matches!(route.route.rule.action, Action::Broken) { Err(Unrouted::Broken.into()) } else { Ok(route) }
+}
+
+/// Whether the request may come in; tells how its body is framed.
+fn admit(route: &Route, client: &Client, x: &Exchange) -> Result<Framing, Error> {
+    let framing = x.request.request_framing().map_err(Blame::Malformed)?;
+    match (framing, route.rule.max_body) {
+        (Framing::Length(length), Some(most)) if length > most => Err(Blame::TooLarge.into()),
+        // a stream that ended with its head has no body; another one without a length ends when it ends
+        (Framing::UntilClose, _) if client.side.is_incoming_done() => Ok(Framing::None),
+        (Framing::UntilClose, _) => Ok(Framing::Chunked),
+        _ => Ok(framing),
+    }
+}
+
+/// Writing to the client failed.
+fn lost(_: Fault) -> Error {
+    Blame::Gone.into()
+}

@@ -1,0 +1,331 @@
+//! A worker: one thread, one runtime, its own listeners, pools and counters.
+//!
+//! One door: [`start`]. The worker's own loop sweeps deadlines, turns the log over, and follows the process's stage to
+//! its end.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::LocalOptions;
+use tokio::sync::{Notify, oneshot, watch};
+
+use super::clients::Clients;
+use super::connection;
+use super::exchange::Exchange;
+use super::listener::Bound;
+use super::table::Table;
+use crate::config::Limits;
+use crate::lifecycle::Stage;
+use crate::routing::published::Reader;
+use crate::telemetry::lines::{Lines, WorkerLines};
+use crate::telemetry::metrics::{self, Metrics};
+use crate::upstream::{self, Upstream};
+use crate::wire::{Deadlines, Phase};
+
+/// What every worker gets.
+#[derive(Clone)]
+pub struct Setup {
+    /// The current table, whenever it changes.
+    pub routes: Reader,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where the access log goes; `None` = nowhere.
+    pub lines: Option<Lines>,
+    /// The stage of the process.
+    pub stage: watch::Receiver<Stage>,
+    /// How apps are reached.
+    pub upstream: upstream::Settings,
+    /// The `cdn-id` by which this installation knows its own requests again (RFC 8586), the same on all its nodes.
+    pub loop_id: String,
+}
+
+/// The worker threads.
+#[derive(Debug)]
+pub struct Running {
+    workers: Vec<oneshot::Receiver<Result<(), WorkerError>>>,
+}
+
+/// A worker ended before it should.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// Its runtime could not be made.
+    #[error("a worker could not start: {0}")]
+    Start(io::Error),
+    /// It panicked outside of any connection.
+    #[error("a worker panicked")]
+    Panicked,
+}
+
+/// Runs a thread for each worker that sockets were bound for.
+///
+/// # Errors
+/// A thread could not be made.
+pub fn start(bound: Bound, setup: &Setup) -> Result<Running, WorkerError> {
+    let listeners: Vec<usize> =
+        bound.local_addrs().iter().map(|addr| setup.metrics.listener(&addr.to_string())).collect();
+    let workers = bound.into_workers();
+    let clients = Arc::new(Clients::default());
+    let count = workers.len();
+    let mut running = Running { workers: Vec::with_capacity(count) };
+    for (index, sockets) in workers.into_iter().enumerate() {
+        let (done, ended) = oneshot::channel();
+        let (setup, clients, listeners) = (setup.clone(), Arc::clone(&clients), listeners.clone());
+        std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                let _ = done.send(run(sockets, &listeners, setup, clients, count));
+            })
+            .map_err(WorkerError::Start)?;
+        running.workers.push(ended);
+    }
+    Ok(running)
+}
+
+impl Running {
+    /// Waits until every worker has drained.
+    ///
+    /// # Errors
+    /// The first worker that ended for another reason.
+    pub async fn join(self) -> Result<(), WorkerError> {
+        let ends = self.workers.into_iter().map(async |worker| worker.await.unwrap_or(Err(WorkerError::Panicked)));
+        futures_util::future::try_join_all(ends).await.map(|_| ())
+    }
+}
+
+fn run(
+    sockets: Vec<TcpListener>,
+    listeners: &[usize],
+    setup: Setup,
+    clients: Arc<Clients>,
+    workers: usize,
+) -> Result<(), WorkerError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .map_err(WorkerError::Start)?;
+    runtime.block_on(async {
+        let stage = setup.stage.clone();
+        let worker = Worker::new(setup, clients, workers);
+        let accepting = Rc::new(Notify::new());
+        let mut accepts = Vec::new();
+        for (socket, &listener) in sockets.into_iter().zip(listeners) {
+            let socket = tokio::net::TcpListener::from_std(socket).map_err(WorkerError::Start)?;
+            let (worker, closing) = (Rc::clone(&worker), Rc::clone(&accepting));
+            accepts.push(tokio::task::spawn_local(connection::accept(worker, socket, listener, closing)));
+        }
+        worker.follow(stage, &accepting).await;
+        worker.upstream.close();
+        if let Some(lines) = &mut *worker.lines.borrow_mut() {
+            lines.flush();
+        }
+        // an accept loop ends only when it was told to; a panic in one is the worker's
+        for accept in accepts {
+            accept.await.map_err(|_| WorkerError::Panicked)?;
+        }
+        Ok(())
+    })
+}
+
+/// Request state that a worker keeps for the next requests: 256 x some 4 KiB.
+const KEPT_EXCHANGES: usize = 256;
+
+/// What the connections of one worker share.
+pub(super) struct Worker {
+    pub(super) upstream: Rc<Upstream>,
+    pub(super) deadlines: Rc<Deadlines>,
+    pub(super) metrics: Arc<metrics::Worker>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) loop_id: String,
+    pub(super) lines: RefCell<Option<WorkerLines>>,
+    routes: RefCell<Reader>,
+    table: RefCell<Option<Rc<Table>>>,
+    exchanges: RefCell<Vec<Box<Exchange>>>,
+    workers: usize,
+    open: Cell<usize>,
+    none_open: Notify,
+    draining: Cell<bool>,
+    dice: Cell<u64>,
+    /// Unix time in milliseconds at which the worker's clock was 0.
+    epoch: Cell<u64>,
+}
+
+impl Worker {
+    fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
+        let Setup { routes, metrics, lines, stage: _, upstream, loop_id } = setup;
+        let metrics = metrics.worker();
+        let deadlines = Rc::new(Deadlines::default());
+        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), workers);
+        let worker = Rc::new(Worker {
+            upstream: Upstream::new(upstream, Arc::clone(&metrics), Rc::clone(&deadlines)),
+            deadlines,
+            metrics,
+            clients,
+            loop_id,
+            lines: RefCell::new(lines.as_ref().map(Lines::worker)),
+            routes: RefCell::new(routes),
+            table: RefCell::new(None),
+            exchanges: RefCell::default(),
+            workers,
+            open: Cell::new(0),
+            none_open: Notify::new(),
+            draining: Cell::new(false),
+            dice: Cell::new(seed),
+            epoch: Cell::new(0),
+        });
+        worker.set_epoch();
+        worker
+    }
+
+    /// The current generation; one atomic load while nothing changed. `None` before the first.
+    pub(super) fn table(&self) -> Option<Rc<Table>> {
+        let mut routes = self.routes.borrow_mut();
+        let latest = routes.load()?;
+        let mut table = self.table.borrow_mut();
+        match &*table {
+            Some(table) if Arc::ptr_eq(&table.routes, latest) => Some(Rc::clone(table)),
+            _ => {
+                let fresh = Rc::new(Table::new(Arc::clone(latest)));
+                *table = Some(Rc::clone(&fresh));
+                Some(fresh)
+            }
+        }
+    }
+
+    /// The limits in force.
+    pub(super) fn limits(&self) -> Limits {
+        self.table().map_or_else(Limits::default, |table| table.routes.settings().limits.clone())
+    }
+
+    /// Whether connections are to end with their current request.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// A number nobody can guess from those before it without the state (splitmix64).
+    pub(super) fn roll(&self) -> u64 {
+        let state = self.dice.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.dice.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Unix time in milliseconds of a moment of the worker's clock.
+    pub(super) fn unix_ms(&self, at: u64) -> u64 {
+        self.epoch.get() + at
+    }
+
+    /// A connection counts from now on, unless this worker's share of `limits.connections` is used up.
+    pub(super) fn open_connection(self: &Rc<Self>, most: usize) -> Option<OpenConnection> {
+        if self.open.get() >= most.div_ceil(self.workers) {
+            return None;
+        }
+        self.open.set(self.open.get() + 1);
+        Some(OpenConnection(Rc::clone(self)))
+    }
+
+    /// State for a request, from those kept.
+    pub(super) fn take_exchange(&self) -> Box<Exchange> {
+        self.exchanges.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps it for the next.
+    pub(super) fn keep_exchange(&self, exchange: Box<Exchange>) {
+        let mut kept = self.exchanges.borrow_mut();
+        if kept.len() < KEPT_EXCHANGES {
+            kept.push(exchange);
+        }
+    }
+
+    /// Runs until the process's end: sweeps, and the order of shutting down.
+    async fn follow(&self, mut stage: watch::Receiver<Stage>, accepting: &Notify) {
+        let mut seen_table = None;
+        loop {
+            tokio::select! {
+                () = self.pause() => self.tick(&mut seen_table),
+                changed = stage.changed() => match (changed, *stage.borrow_and_update()) {
+                    (Ok(()), Stage::Serving | Stage::LameDuck) => {}
+                    (Ok(()), Stage::Draining { requests_until, tunnels_until }) => {
+                        self.drain(accepting, requests_until, tunnels_until);
+                    }
+                    // whoever leads the process is gone: there is nothing to wait for
+                    (Ok(()), Stage::Stopped) | (Err(_), _) => {
+                        accepting.notify_waiters();
+                        return;
+                    }
+                },
+                () = self.none_open.notified(), if self.is_draining() => {}
+            }
+            if self.is_draining() && self.open.get() == 0 {
+                return;
+            }
+        }
+    }
+
+    fn drain(&self, accepting: &Notify, requests_until: Instant, tunnels_until: Instant) {
+        self.draining.set(true);
+        accepting.notify_waiters();
+        let now = Instant::now();
+        let within = requests_until.saturating_duration_since(now);
+        self.deadlines.shut_down(within, tunnels_until.saturating_duration_since(now));
+        self.deadlines.wake_all();
+    }
+
+    /// Until the next sweep; shorter at once when a short timeout is armed meanwhile.
+    async fn pause(&self) {
+        let began = self.deadlines.clock().coarse();
+        let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::from_millis(self.deadlines.interval())));
+        let mut fine = false;
+        std::future::poll_fn(|cx| {
+            self.deadlines.set_sweeper(cx.waker());
+            let interval = self.deadlines.interval();
+            if interval < 1000 && !std::mem::replace(&mut fine, true) {
+                let gone = self.deadlines.clock().coarse().saturating_sub(began);
+                let left = Duration::from_millis(interval.saturating_sub(gone));
+                sleep.as_mut().reset(tokio::time::Instant::now() + left);
+            }
+            sleep.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    fn tick(&self, seen_table: &mut Option<u64>) {
+        self.deadlines.sweep();
+        self.upstream.sweep();
+        self.set_epoch();
+        if let Some(lines) = &mut *self.lines.borrow_mut() {
+            lines.tick(self.unix_ms(self.deadlines.clock().coarse()));
+        }
+        let generation = self.table().map(|table| table.routes.generation());
+        if std::mem::replace(seen_table, generation) != generation {
+            // tunnels whose route is gone get `drain.tunnels` from now on; each looks for its own
+            self.deadlines.wake(Phase::Tunnel);
+        }
+    }
+
+    fn set_epoch(&self) {
+        self.deadlines.clock().now();
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        self.epoch.set(unix.saturating_sub(self.deadlines.clock().coarse()));
+    }
+}
+
+/// One of the worker's connections, for as long as it is held.
+pub(super) struct OpenConnection(Rc<Worker>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        let worker = &self.0;
+        if std::thread::panicking() {
+            worker.metrics.panicked();
+        }
+        worker.open.set(worker.open.get() - 1);
+        if worker.open.get() == 0 {
+            worker.none_open.notify_waiters();
+        }
+    }
+}
