@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::fields::{Editable, Literal, Named};
 use super::file::Node;
 use super::problem::{Invalid, Place};
-use super::read::{Decode, Reader, Whole};
+use super::read::{Decode, Reader, Step, Whole};
 use super::record::record;
-use super::schema::Definitions;
+use super::schema::{Definitions, any_of};
 use super::{
     Backend, HostPattern, PathRewrite, Redirect, Respond, Rewrite, Template, TemplatePart, Weighted, host, path,
 };
@@ -21,7 +21,7 @@ record! {
         "weight" weight: Whole<0, 1_000_000> = "1",
     }
     later []
-    guessed [("backend", "`to`"), ("service", "`to`"), ("name", "`to`"), ("url", "`to`"), ("server", "`to`")]
+    guessed [("backend service name url server", "`to`")]
     rule json!({"required": ["to"]})
 }
 
@@ -111,8 +111,13 @@ record! {
         "port" port: Whole<1, 65_535>,
     }
     later []
-    guessed [("code", "`status`"), ("statusCode", "`status`"), ("url", "`to`"), ("location", "`to`"), ("hostname", "`host`"), ("permanent", "`status: 308`")]
-    rule json!({"anyOf": [{"required": ["to"]}, {"required": ["scheme"]}, {"required": ["host"]}, {"required": ["path"]}, {"required": ["port"]}]})
+    guessed [
+        ("code statusCode", "`status`"),
+        ("url location", "`to`"),
+        ("hostname", "`host`"),
+        ("permanent", "`status: 308`"),
+    ]
+    rule any_of(&["to", "scheme", "host", "path", "port"])
 }
 
 impl Decode for Redirect {
@@ -138,14 +143,19 @@ impl Decode for Redirect {
         let status = keys.status.good().map_or(308, |RedirectStatus(status)| status);
         let to = if whole {
             let to = keys.to.good()?;
-            check(to_place, location(&to), reader);
+            check("to", to_place, location(&to), reader);
             to
         } else {
             let path = keys.path.good();
-            check(path_place, path.as_ref().map_or(Ok(()), path_of_location), reader);
+            check("path", path_place, path.as_ref().map_or(Ok(()), path_of_location), reader);
             let host = keys.host.good();
             if let Some(HostPattern::Any | HostPattern::Wildcard(_)) = host {
-                check(host_place, Err(Invalid::new("a redirect leads to one host", "write it without `*`")), reader);
+                check(
+                    "host",
+                    host_place,
+                    Err(Invalid::new("a redirect leads to one host", "write it without `*`")),
+                    reader,
+                );
             }
             let port = keys.port.good().map(|Whole(port)| port);
             from_parts(keys.scheme.good().map(|WebScheme(scheme)| scheme), host, path, port)
@@ -158,9 +168,9 @@ impl Decode for Redirect {
     }
 }
 
-fn check(place: Option<Place>, found: Result<(), Invalid>, reader: &mut Reader<'_>) {
+fn check(key: &'static str, place: Option<Place>, found: Result<(), Invalid>, reader: &mut Reader<'_>) {
     if let (Some(place), Err(error)) = (place, found) {
-        reader.invalid(place, error);
+        reader.within(Step::Key(key), |reader| reader.invalid(place, error));
     }
 }
 
@@ -195,8 +205,8 @@ fn joined(parts: Vec<TemplatePart>) -> Vec<TemplatePart> {
     all
 }
 
-/// The value of `Location`: an absolute address, or a path that cannot be read as a host. A client writes its path as it
-/// likes: `Location: {path}` would lead `//evil.example` to a foreign host.
+/// The value of `Location`: an absolute address, or a path that cannot be read as a host. A client writes its path as
+/// it likes: `Location: {path}` would lead `//evil.example` to a foreign host.
 fn location(Template(parts): &Template) -> Result<(), Invalid> {
     no_blanks(parts)?;
     match parts.as_slice() {
@@ -263,7 +273,11 @@ record! {
         "headers" headers: Named<Editable, Literal>,
     }
     later []
-    guessed [("code", "`status`"), ("statusCode", "`status`"), ("text", "`body`"), ("content", "`body`"), ("contentType", "`headers: {Content-Type: …}`")]
+    guessed [
+        ("code statusCode", "`status`"),
+        ("text content", "`body`"),
+        ("contentType", "`headers: {Content-Type: …}`"),
+    ]
     rule json!({"minProperties": 1})
 }
 
@@ -350,7 +364,12 @@ record! {
         "host" host: HostValue,
     }
     later []
-    guessed [("hostname", "`host`"), ("strip_prefix", "`stripPrefix`"), ("uri", "`path`"), ("regex", "`prefix` or `path`: paths are not rewritten by expressions")]
+    guessed [
+        ("hostname", "`host`"),
+        ("strip_prefix", "`stripPrefix`"),
+        ("uri", "`path`"),
+        ("regex", "`prefix` or `path`: paths are not rewritten by expressions"),
+    ]
     rule json!({})
 }
 

@@ -116,7 +116,8 @@ impl Decode for Backend {
     }
 
     fn schema(_: &mut Definitions) -> Value {
-        json!({"type": "string", "pattern": "^((http|h2c)://)?[^/@]+:[A-Za-z0-9-]+$", "examples": ["my-app:8080", "my-app.my-namespace:http", "h2c://grpc-app:50051"]})
+        let examples = ["my-app:8080", "my-app.my-namespace:http", "h2c://grpc-app:50051"];
+        json!({"type": "string", "pattern": "^((http|h2c)://)?[^/@]+:[A-Za-z0-9-]+$", "examples": examples})
     }
 }
 

@@ -80,7 +80,7 @@ record! {
         "prefix" prefix: PrefixPath,
     }
     later []
-    guessed [("equals", "`exact`"), ("is", "`exact`"), ("regexp", "`regex`"), ("pattern", "`regex`"), ("startsWith", "`prefix`")]
+    guessed [("equals is", "`exact`"), ("regexp pattern", "`regex`"), ("startsWith", "`prefix`")]
     rule json!({"minProperties": 1, "maxProperties": 1})
 }
 

@@ -40,7 +40,8 @@ pub(super) enum Field<T> {
     },
 }
 
-/// Where the positions of a text lie in the file that is shown: a text inside a manifest begins lower and further right.
+/// Where the positions of a text lie in the file that is shown: a text inside a manifest begins lower and further
+/// right.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shift {
     By {
@@ -225,20 +226,22 @@ impl<'n> Reader<'n> {
         self.error(entry.place, message, "keep one of them");
     }
 
-    /// A key that the record does not have. `later` are those of a version to come, `guessed` those of other proxies.
+    /// A key that the record does not have. `later` are those of a version to come, `guessed` those of other proxies
+    /// with what is meant by them.
     pub(super) fn unknown_key(&mut self, entry: &Entry<'_>, keys: &[&str], later: &[&str], guessed: &[(&str, &str)]) {
         let key = &*entry.key;
         if later.contains(&key) {
             let message = format!("`{key}` is not available in this version");
             return self.tell(Severity::Error, entry.place, message, None);
         }
-        let hint = if let Some((_, right)) = guessed.iter().find(|(wrong, _)| *wrong == key) {
-            format!("write {right}")
-        } else if let Some(right) = nearest(key, keys.iter().chain(later).copied()) {
-            format!("did you mean `{right}`?")
-        } else {
-            format!("known here: {}", listed(keys))
-        };
+        let hint =
+            if let Some((_, right)) = guessed.iter().find(|(wrong, _)| wrong.split(' ').any(|wrong| wrong == key)) {
+                format!("write {right}")
+            } else if let Some(right) = nearest(key, keys.iter().chain(later).copied()) {
+                format!("did you mean `{right}`?")
+            } else {
+                format!("known here: {}", listed(keys))
+            };
         self.error(entry.place, format!("there is no key `{}` here", brief(key)), hint);
     }
 
@@ -274,7 +277,7 @@ impl<'n> Reader<'n> {
             Kind::Map(entries) if entries.iter().any(|entry| matches!(entry.value.kind, Kind::Null)) => {
                 "put quotes around a text that begins with `{`"
             }
-            Kind::List(_) => "write one text, without `-` or `[`",
+            Kind::List(_) => "write one text, without `-`; put quotes around one that begins with `[`",
             Kind::Map(_) => "write one text",
         };
         self.error(node.place, format!("this must be a text, not {}", named(&node.kind)), hint);

@@ -108,7 +108,8 @@ impl Decode for Duration {
     }
 
     fn schema(_: &mut Definitions) -> Value {
-        json!({"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", "minLength": 2, "examples": ["5s", "1m30s"]})
+        let pattern = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+        json!({"type": "string", "pattern": pattern, "minLength": 2, "examples": ["5s", "1m30s"]})
     }
 }
 
@@ -185,7 +186,8 @@ impl Decode for Size {
     }
 
     fn schema(_: &mut Definitions) -> Value {
-        json!({"type": ["string", "integer"], "pattern": "^[0-9]+([KMGT]i|[kKMGT])?$", "minimum": 0, "examples": ["10Mi", "64Ki"]})
+        let pattern = "^[0-9]+([KMGT]i|[kKMGT])?$";
+        json!({"type": ["string", "integer"], "pattern": pattern, "minimum": 0, "examples": ["10Mi", "64Ki"]})
     }
 }
 
