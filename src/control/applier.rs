@@ -189,11 +189,12 @@ impl Applier {
     }
 
     fn judge_or_panic(&self, text: &str, origin: &str) -> Result<Judged, Vec<Problem>> {
-        let parsed = config::parse(text, origin).map_err(|refused| refused.problems)?;
+        let options = config::Options { refuse_local_backends: !self.allow_local_backends };
+        let parsed = config::parse_with(text, origin, &options).map_err(|refused| refused.problems)?;
         let last = self.last.as_ref();
         let (mut config, mut problems) = parsed.settle(last).map_err(|refused| refused.problems)?;
         if !self.allow_local_backends {
-            problems.extend(guard::refuse_local(&mut config, last, origin, guard::is_own));
+            problems.extend(guard::refuse_own(&mut config, last, origin, guard::is_own));
         }
         match RouteTable::build(&config, self.generation + 1) {
             Ok(table) => Ok(Judged { config, table, problems }),
@@ -273,3 +274,5 @@ fn whole_file(origin: &str, message: String) -> Problem {
     Problem::new(Severity::Error, origin, 0, 0, message)
 }
 
+#[cfg(test)]
+mod tests;

@@ -145,3 +145,5 @@ impl Stamp {
     }
 }
 
+#[cfg(test)]
+mod tests;

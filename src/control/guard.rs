@@ -1,37 +1,33 @@
-//! A ConfigMap cannot point the proxy at the node it runs on. One door: [`refuse_local`]. What a name resolves to is
-//! looked at again in `upstream`; here it is what is written.
+//! A ConfigMap cannot point the proxy at the node it runs on. `config` refuses what is local on every node; the
+//! addresses of this node's interfaces it cannot know, because it is pure: they are looked for here. What a name
+//! resolves to is for `upstream`.
+//!
+//! One door: [`refuse_own`].
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use crate::config::{Action, BackendName, Config, HostPattern, Problem, Route, Severity};
 
-/// The metadata services that clouds run on addresses outside the link-local range.
-const METADATA: [IpAddr; 3] = [
-    // Alibaba Cloud, Oracle Cloud, AWS over IPv6
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-];
-
-/// Takes every route to the node itself out of `config`: its hosts keep their last good version of that path and those
-/// conditions, else they get a tombstone.
-pub(super) fn refuse_local(
+/// Takes every route to an address of this node out of `config`: its hosts keep their last good version of that path
+/// and those conditions, else they get a tombstone.
+pub(super) fn refuse_own(
     config: &mut Config,
     last: Option<&Config>,
     origin: &str,
     is_own: impl Fn(IpAddr) -> bool,
 ) -> Vec<Problem> {
-    if !config.routes.iter().any(|route| local_backend(route, &is_own).is_some()) {
+    // written addresses are rare, and then nothing is built anew
+    if !config.routes.iter().any(|route| own_backend(route, &is_own).is_some()) {
         return Vec::new();
     }
     let mut problems = Vec::new();
     let mut routes = Vec::with_capacity(config.routes.len());
     for route in config.routes.drain(..) {
-        match local_backend(&route, &is_own) {
+        match own_backend(&route, &is_own) {
             None => routes.push(route),
-            Some(name) => {
-                problems.push(problem(&route, origin, &name));
-                routes.extend(route.hosts.iter().map(|host| replacement(&route, host, last)));
+            Some(ip) => {
+                problems.push(problem(&route, origin, ip));
+                routes.extend(route.hosts.iter().map(|host| instead_of(&route, host, last)));
             }
         }
     }
@@ -39,14 +35,14 @@ pub(super) fn refuse_local(
     problems
 }
 
-fn problem(route: &Route, origin: &str, name: &str) -> Problem {
-    let message = format!("the backend {name} is the node itself or a place only the node may ask");
+fn problem(route: &Route, origin: &str, ip: IpAddr) -> Problem {
+    let message = format!("the backend {ip} is an address of the node itself, which a ConfigMap cannot point at");
     let mut problem = Problem::new(Severity::Error, origin, route.line, 0, message);
-    problem.hint = Some("name a Service; or start gatepost with --allow-local-backends when this is meant".to_owned());
+    problem.hint = Some("name a Service, or start gatepost with --allow-local-backends".to_owned());
     problem
 }
 
-fn replacement(route: &Route, host: &HostPattern, last: Option<&Config>) -> Route {
+fn instead_of(route: &Route, host: &HostPattern, last: Option<&Config>) -> Route {
     let same = |old: &&Route| {
         old.path == route.path && old.conditions == route.conditions && old.hosts.iter().any(|known| known == host)
     };
@@ -58,25 +54,13 @@ fn replacement(route: &Route, host: &HostPattern, last: Option<&Config>) -> Rout
     route
 }
 
-/// The first backend of the route that is on the node, as it is written.
-fn local_backend(route: &Route, is_own: &impl Fn(IpAddr) -> bool) -> Option<String> {
+/// The first backend of the route that is an address of ours.
+fn own_backend(route: &Route, is_own: &impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
     let Action::Forward(targets) = &route.action else { return None };
-    targets.iter().find_map(|target| match &target.to.name {
-        BackendName::Localhost => Some("localhost".to_owned()),
-        BackendName::Ip(ip) if is_local(*ip) || is_own(*ip) => Some(ip.to_string()),
-        BackendName::Outside(name) if name == "localhost" || name.ends_with(".localhost") => Some(name.clone()),
-        BackendName::Ip(_) | BackendName::Outside(_) | BackendName::Service { .. } => None,
+    targets.iter().find_map(|target| match target.to.name {
+        BackendName::Ip(ip) if is_own(ip) => Some(ip),
+        _ => None,
     })
-}
-
-/// Loopback, unspecified, link-local and metadata addresses: the same on every node.
-fn is_local(ip: IpAddr) -> bool {
-    let ip = ip.to_canonical();
-    let by_range = match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_link_local() || ip.octets()[0] == 0,
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local(),
-    };
-    by_range || METADATA.contains(&ip)
 }
 
 /// Whether an interface of this node has the address. Nothing is sent: a socket that is connected to an address of its
@@ -99,99 +83,50 @@ pub(super) fn is_own(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{
-        Backend, BackendPort, BackendScheme, Conditions, HeaderEdits, PathPattern, Rewrite, Timeouts, Weighted,
-    };
+    use crate::config::parse;
 
-    fn route(hosts: &[&str], name: BackendName) -> Route {
-        let to = Backend { scheme: BackendScheme::Http, name, port: BackendPort::Number(80) };
-        Route {
-            line: 2,
-            hosts: hosts.iter().map(|host| HostPattern::Exact((*host).to_owned())).collect(),
-            path: PathPattern::Prefix("/".to_owned()),
-            conditions: Conditions::default(),
-            action: Action::Forward(vec![Weighted { to, weight: 1 }]),
-            rewrite: Rewrite::default(),
-            headers: HeaderEdits::default(),
-            timeouts: Timeouts::default(),
-            max_body: None,
-            via: false,
-            log: true,
-        }
+    fn config(text: &str) -> Config {
+        parse(text, "routes.yaml").unwrap().settle(None).unwrap().0
     }
 
-    fn service(name: &str) -> BackendName {
-        BackendName::Service { name: name.to_owned(), namespace: None }
-    }
-
-    fn ip(text: &str) -> BackendName {
-        BackendName::Ip(text.parse().unwrap())
-    }
-
-    fn refused(name: BackendName) -> bool {
-        let mut config = Config { routes: vec![route(&["a.example"], name)], ..Config::default() };
-        let own: IpAddr = "203.0.113.9".parse().unwrap();
-        let problems = refuse_local(&mut config, None, "routes.yaml", |ip| ip == own);
-        assert_eq!(problems.is_empty(), config.routes[0].action != Action::Broken);
-        !problems.is_empty()
+    fn is_ours(ip: IpAddr) -> bool {
+        ip == IpAddr::from([203, 0, 113, 9])
     }
 
     #[test]
-    fn the_node_and_what_only_the_node_may_ask_are_refused() {
-        for text in [
-            "127.0.0.1",
-            "127.9.9.9",
-            "0.0.0.0",
-            "0.1.2.3",
-            "169.254.169.254",
-            "100.100.100.200",
-            "::1",
-            "::",
-            "fe80::1",
-            "fd00:ec2::254",
-            "::ffff:127.0.0.1",
-            "203.0.113.9",
-        ] {
-            assert!(refused(ip(text)), "{text}");
-        }
-        assert!(refused(BackendName::Localhost));
-        assert!(refused(BackendName::Outside("localhost".to_owned())));
-        assert!(refused(BackendName::Outside("x.localhost".to_owned())));
+    fn an_address_of_this_node_is_refused_and_others_pass() {
+        let mut ours = config("routes: [{host: a.example, backend: '203.0.113.9:80'}]");
+        let problems = refuse_own(&mut ours, None, "routes.yaml", is_ours);
+        assert_eq!((problems.len(), &ours.routes[0].action), (1, &Action::Broken));
+        assert!(problems[0].to_string().starts_with("routes.yaml:1: the backend 203.0.113.9 is"), "{}", problems[0]);
+
+        let mut others = config(
+            "routes:\n- {host: a.example, backend: '203.0.113.8:80'}\n- {host: b.example, backend: 'web:80'}\n- {host: c.example, respond: {status: 200}}",
+        );
+        let before = others.clone();
+        assert!(refuse_own(&mut others, None, "routes.yaml", is_ours).is_empty());
+        assert_eq!(others, before);
     }
 
     #[test]
-    fn other_addresses_and_names_pass() {
-        for text in ["10.0.0.7", "192.168.1.1", "203.0.113.8", "fd00::7", "2001:db8::1"] {
-            assert!(!refused(ip(text)), "{text}");
-        }
-        assert!(!refused(service("localhost-app")));
-        assert!(!refused(BackendName::Outside("api.example.com".to_owned())));
-    }
-
-    #[test]
-    fn one_local_target_of_a_split_is_enough_even_with_no_weight() {
-        let mut split = route(&["a.example"], service("web"));
-        if let Action::Forward(targets) = &mut split.action {
-            let local = Backend { name: BackendName::Localhost, ..targets[0].to.clone() };
-            targets.push(Weighted { to: local, weight: 0 });
-        }
-        let mut config = Config { routes: vec![split], ..Config::default() };
-        assert_eq!(refuse_local(&mut config, None, "routes.yaml", |_| false).len(), 1);
+    fn one_such_target_of_a_split_is_enough_even_with_no_weight() {
+        let split =
+            "routes: [{host: a.example, backends: [{to: 'web:80', weight: 1}, {to: '203.0.113.9:80', weight: 0}]}]";
+        assert_eq!(refuse_own(&mut config(split), None, "routes.yaml", is_ours).len(), 1);
     }
 
     #[test]
     fn a_host_that_was_good_keeps_its_last_version_and_a_new_one_gets_a_tombstone() {
-        let last = Config { routes: vec![route(&["old.example"], service("web"))], ..Config::default() };
-        let good = route(&["good.example"], service("web"));
-        let mut config = Config {
-            routes: vec![good.clone(), route(&["old.example", "new.example"], BackendName::Localhost)],
-            ..Config::default()
-        };
-        let problems = refuse_local(&mut config, Some(&last), "routes.yaml", |_| false);
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].to_string().starts_with("routes.yaml:2: the backend localhost"), "{}", problems[0]);
-        let broken = Route { action: Action::Broken, ..route(&["new.example"], BackendName::Localhost) };
-        assert_eq!(config.routes, [good, route(&["old.example"], service("web")), broken]);
+        let last = config("routes: [{host: old.example, backend: 'web:80'}]");
+        let mut config = config(
+            "routes:\n- {host: good.example, backend: 'web:80'}\n- {hosts: [old.example, new.example], backend: '203.0.113.9:80'}",
+        );
+        let good = config.routes[0].clone();
+        assert_eq!(refuse_own(&mut config, Some(&last), "routes.yaml", is_ours).len(), 1);
+        let [first, old, new] = config.routes.as_slice() else { panic!("{:?}", config.routes) };
+        assert_eq!(first, &good);
+        assert_eq!((&old.action, old.line), (&last.routes[0].action, 3));
+        assert_eq!((&new.action, &new.hosts), (&Action::Broken, &vec![HostPattern::Exact("new.example".to_owned())]));
     }
 
     #[test]
