@@ -118,7 +118,8 @@ async fn supervise(
     let bound = bind::first(&http, workers, process.is_pod)?;
     let admin = bind::admin(&admin, process.is_pod)?;
     let routes = Routes { source, namespace, state_dir, allow_local_backends, writer };
-    let mut control = ControlPlane::start(process, routes, admin, &http)?;
+    let reached = bound.as_ref().map_or(&*http, |bound| bound.local_addrs());
+    let mut control = ControlPlane::start(process, routes, admin, reached)?;
 
     let upstream = system::upstream_settings(cluster_domain, resolver, allow_local_backends)?;
     let setup = async {
