@@ -40,7 +40,7 @@ pub(super) async fn handle(worker: &Rc<Worker>, peer: &Peer, client: &mut Client
     let route = find(worker, &table, x)?; //                          4  which route takes it
     drop(table); //                                                      an hour-long tunnel pins one route, not ten thousand
     client.deadline.limit(route.route.rule.timeouts.request);
-    let framing = admit(&route.route, x)?; //                         6  may it come in
+    let framing = admit(&route.route, client, x)?; //                 6  may it come in
     if answer::fixed(client, x, &route.route).await.map_err(lost)? {
         return Ok(()); //                                             7  no app is needed
     }
@@ -174,10 +174,13 @@ fn find(worker: &Worker, table: &Table, x: &mut Exchange) -> Result<Rc<RouteStat
 }
 
 /// Whether the request may come in; tells how its body is framed.
-fn admit(route: &Route, x: &Exchange) -> Result<Framing, Error> {
+fn admit(route: &Route, client: &Client, x: &Exchange) -> Result<Framing, Error> {
     let framing = x.request.request_framing().map_err(Blame::Malformed)?;
     match (framing, route.rule.max_body) {
         (Framing::Length(length), Some(most)) if length > most => Err(Blame::TooLarge.into()),
+        // a stream that ended with its head has no body; another one without a length ends when it ends
+        (Framing::UntilClose, _) if client.side.is_incoming_done() => Ok(Framing::None),
+        (Framing::UntilClose, _) => Ok(Framing::Chunked),
         _ => Ok(framing),
     }
 }
