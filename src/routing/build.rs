@@ -16,7 +16,7 @@ use crate::config::{self, Config, HostPattern, PathPattern};
 impl RouteTable {
     /// The table of a configuration. `generation` tells it from the tables before and after.
     pub fn build(config: &Config, generation: u64) -> Result<RouteTable, Error> {
-        let Config { routes, trust, limits, drain, access_log } = config;
+        let Config { routes, trust, limits, drain, access_log, defaults: _ } = config;
         let mut draft = Draft::for_routes(routes);
         for route in routes {
             draft.add(route)?;
