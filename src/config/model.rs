@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::AccessLog;
+
 /// A whole routes file, every part of it good.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
     /// In file order. Routes that could not be read are here as their last good version, or as [`Action::Broken`].
     pub routes: Vec<Route>,
+    /// What routes get that do not say otherwise; it is in `routes` already, and here for a later file whose section is
+    /// bad.
+    pub defaults: Defaults,
     /// Whose word about the client is believed.
     pub trust: Trust,
     /// Bounds on what a client may do.
@@ -63,7 +68,8 @@ pub enum HostPattern {
 /// A set of paths, in the form that paths are matched in: unreserved characters decoded, slashes merged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PathPattern {
-    /// Whole segments, held without a trailing slash but for `/` itself: `/api` has `/api`, `/api/` and `/api/x`, not `/apix`.
+    /// Whole segments, held without a trailing slash but for `/` itself: `/api` has `/api`, `/api/` and `/api/x`, not
+    /// `/apix`.
     Prefix(String),
     /// This path alone.
     Exact(String),
@@ -71,7 +77,8 @@ pub enum PathPattern {
     Regex(String),
 }
 
-/// The `match` block: all of it must hold. Each list is sorted and without repeats, so that equal conditions compare equal.
+/// The `match` block: all of it must hold. Each list is sorted and without repeats, so that equal conditions compare
+/// equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Conditions {
     /// Any of these methods, upper case as sent; empty = every method.
@@ -282,6 +289,34 @@ impl Default for Timeouts {
     }
 }
 
+/// A `timeouts` block: what it names wins over what stood before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PartialTimeouts {
+    /// See [`Timeouts::connect`].
+    pub connect: Option<Duration>,
+    /// See [`Timeouts::first_byte`].
+    pub first_byte: Option<Duration>,
+    /// See [`Timeouts::idle`].
+    pub idle: Option<Duration>,
+    /// See [`Timeouts::request`]; `Some(None)` lifts a limit of `defaults`.
+    pub request: Option<Option<Duration>>,
+    /// See [`Timeouts::tunnel`].
+    pub tunnel: Option<Duration>,
+}
+
+/// The `defaults` section.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Defaults {
+    /// A route's own win key by key.
+    pub timeouts: PartialTimeouts,
+    /// A route's own wins.
+    pub max_body: Option<u64>,
+    /// Done before a route's own.
+    pub headers: HeaderEdits,
+    /// Whether a `Via` field is added.
+    pub via: bool,
+}
+
 /// The `trust` section: peers whose forwarding fields are believed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trust {
@@ -335,55 +370,4 @@ impl Default for Drain {
         // the default TTL of the DNS records, 120 s, and 10 s for the change to be seen
         Drain { tunnels: Duration::from_secs(300), lame_duck: Duration::from_secs(130) }
     }
-}
-
-/// The `accessLog` section.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AccessLog {
-    /// How a line is written.
-    pub format: LogFormat,
-    /// Which fields, in this order.
-    pub fields: Vec<LogField>,
-    /// The last octet of IPv4 and the last 80 bits of IPv6 client addresses are zeroed.
-    pub anonymise: bool,
-}
-
-/// How a line of the access log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    #[default]
-    Json,
-    /// The Common Log Format with referrer and user agent, as web servers have written it for thirty years.
-    Common,
-}
-
-/// A field of the access log. The names in the log are those of `name`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names are the documentation; CLI help and docs/ explain each")]
-pub enum LogField {
-    Ts,
-    Id,
-    Client,
-    Method,
-    Scheme,
-    Host,
-    Path,
-    /// Not among the default fields: queries hold secrets.
-    Query,
-    Http,
-    Status,
-    BytesIn,
-    BytesOut,
-    Ms,
-    Route,
-    Backend,
-    Upstream,
-    UpstreamMs,
-    Retries,
-    Error,
-    Detail,
-    Tls,
-    Ua,
-    Referer,
 }

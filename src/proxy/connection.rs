@@ -27,7 +27,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Accepts until told to close; then takes what already waits in the queue, so that nobody who was let in is reset.
 pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, metric: usize, closing: Rc<Notify>) {
     let mut closing = std::pin::pin!(closing.notified());
-    loop {
+    while !worker.is_draining() {
         let accepted = tokio::select! {
             biased;
             () = &mut closing => break,

@@ -254,6 +254,7 @@ impl Worker {
                     }
                     // whoever leads the process is gone: there is nothing to wait for
                     (Ok(()), Stage::Stopped) | (Err(_), _) => {
+                        self.draining.set(true);
                         accepting.notify_waiters();
                         return;
                     }

@@ -16,7 +16,8 @@ use crate::config::{self, Config, HostPattern, PathPattern};
 impl RouteTable {
     /// The table of a configuration. `generation` tells it from the tables before and after.
     pub fn build(config: &Config, generation: u64) -> Result<RouteTable, Error> {
-        let Config { routes, trust, limits, drain, access_log } = config;
+        // `defaults` are part of every route already
+        let Config { routes, defaults: _, trust, limits, drain, access_log } = config;
         let mut draft = Draft::for_routes(routes);
         for route in routes {
             draft.add(route)?;

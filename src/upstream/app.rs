@@ -118,7 +118,8 @@ impl App {
                 http1.begin_incoming(framing);
                 Ok(framing)
             }
-            Side::Http2(http2) if http2.is_incoming_done() => Ok(Framing::None),
+            // an HTTP/1.1 client must be told that nothing follows, where something could
+            Side::Http2(http2) if http2.is_incoming_done() && framing != Framing::None => Ok(Framing::Length(0)),
             Side::Http2(_) => Ok(if framing == Framing::UntilClose { Framing::Chunked } else { framing }),
         }
     }

@@ -84,7 +84,7 @@ impl Pool {
             }
         };
         Pool {
-            key: format!("{backend:?}"),
+            key: backend.to_string(),
             scheme: backend.scheme,
             target,
             idle: RefCell::default(),

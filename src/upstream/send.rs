@@ -66,7 +66,8 @@ pub async fn send(
     deadline: &Deadline,
     interim: &mut dyn FnMut(&mut Side, &Head),
 ) -> Result<Sent, Error> {
-    let replayable = request.framing == Framing::None && request.method.is_idempotent() && !request.upgrade;
+    let bodiless = matches!(request.framing, Framing::None | Framing::Length(0));
+    let replayable = bodiless && request.method.is_idempotent() && !request.upgrade;
     let mut app = acquire(upstream, pool, request, replayable, false, client, deadline).await?;
     app.send_head(request.head, request.framing, request.upgrade)?;
     let mut retries = 0;
