@@ -27,7 +27,7 @@ pub(super) fn first(addrs: &[SocketAddr], workers: usize, is_pod: bool) -> anyho
             warn!(%error, "Cannot listen yet, trying again");
             Ok(None)
         }
-        Err(error) => Err(error).with_context(|| "cannot listen for HTTP"),
+        Err(error) => Err(error).context("cannot listen for HTTP (--http names another place)"),
     }
 }
 

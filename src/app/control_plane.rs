@@ -36,6 +36,8 @@ pub(super) struct Routes {
 pub(super) struct ControlPlane {
     namespace: Option<oneshot::Receiver<String>>,
     fault: oneshot::Receiver<anyhow::Error>,
+    /// Resolves when the thread has let go of the other end.
+    ended: oneshot::Receiver<()>,
     stop: Option<oneshot::Sender<()>>,
     admin_addrs: Vec<SocketAddr>,
 }
@@ -52,6 +54,7 @@ impl ControlPlane {
         let (tell_namespace, namespace) = oneshot::channel();
         let (tell_fault, fault) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
+        let (alive, ended) = oneshot::channel::<()>();
         let metrics = process.metrics.clone();
         let ready = process.readiness.condition("routes");
         let applier = Applier::new(routes.writer, metrics, ready).allow_local_backends(routes.allow_local_backends);
@@ -89,9 +92,10 @@ impl ControlPlane {
                 if let Some(fault) = fault {
                     let _ = tell_fault.send(fault);
                 }
+                drop((runtime, alive));
             })
             .context("no thread for the control plane")?;
-        Ok(ControlPlane { namespace: Some(namespace), fault, stop: Some(stop), admin_addrs })
+        Ok(ControlPlane { namespace: Some(namespace), fault, ended, stop: Some(stop), admin_addrs })
     }
 
     /// Where the admin surface listens; nothing while, in a pod, it is still tried.
@@ -121,8 +125,7 @@ impl ControlPlane {
     /// Ends it and waits a moment for that.
     pub(super) async fn stop(mut self) {
         drop(self.stop.take());
-        // resolves when the thread lets go of its end
-        let _ = tokio::time::timeout(STOP, self.fault).await;
+        let _ = tokio::time::timeout(STOP, self.ended).await;
     }
 }
 

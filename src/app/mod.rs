@@ -118,7 +118,8 @@ async fn supervise(
     let bound = bind::first(&http, workers, process.is_pod)?;
     let admin = bind::admin(&admin, process.is_pod)?;
     let routes = Routes { source, namespace, state_dir, allow_local_backends, writer };
-    let mut control = ControlPlane::start(process, routes, admin, &http)?;
+    let reached = bound.as_ref().map_or(&*http, |bound| bound.local_addrs());
+    let mut control = ControlPlane::start(process, routes, admin, reached)?;
 
     let upstream = system::upstream_settings(cluster_domain, resolver, allow_local_backends)?;
     let setup = async {
@@ -161,12 +162,12 @@ async fn serve_until_the_end(
     mut routes: published::Reader,
     ending: Ending,
 ) -> anyhow::Result<Ended> {
-    let (gone, workers) = oneshot::channel();
-    let mut join = telemetry::spawn("workers", async move {
+    let (gone, drained) = oneshot::channel();
+    let workers = async move {
         let result = running.join().await;
         let _ = gone.send(());
         result
-    });
+    };
     let lame_duck = |signal| match signal {
         Signal::Terminate if process.is_pod => {
             routes.load().map_or(Duration::ZERO, |table| table.settings().drain.lame_duck)
@@ -174,7 +175,7 @@ async fn serve_until_the_end(
         _ => Duration::ZERO,
     };
     let drained = async {
-        let _ = workers.await;
+        let _ = drained.await;
     };
     let end = async {
         match ending {
@@ -186,26 +187,31 @@ async fn serve_until_the_end(
             }
         }
     };
-    let ended = tokio::select! {
-        // workers that have drained in order are seen by `end`, which is asked first
-        biased;
-        ended = end => Ok(ended),
-        fault = control.fault() => Err(fault),
-        result = &mut join => return Err(early_end(result)),
+    tokio::pin!(workers, end);
+    let mut result = None;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut end => break Ok(ended),
+            fault = control.fault() => break Err(fault),
+            joined = &mut workers, if result.is_none() => {
+                if process.lifecycle.is_serving() {
+                    let unasked = || anyhow::anyhow!("the workers have ended without being asked to");
+                    break Err(joined.map_or_else(Into::into, |()| unasked()));
+                }
+                result = Some(joined);
+            }
+        }
     };
     process.lifecycle.stop();
-    if !matches!(ended, Ok(Ended::AtOnce(_))) {
-        let _ = tokio::time::timeout(CUT, join).await;
+    if let Ok(Ended::AtOnce(_)) = ended {
+        return ended;
+    }
+    if result.is_none() && ended.is_ok() {
+        result = tokio::time::timeout(CUT, workers).await.ok();
     }
     control.stop().await;
-    ended
-}
-
-/// What a worker that ended unasked did.
-fn early_end(result: Result<Result<(), proxy::WorkerError>, tokio::task::JoinError>) -> anyhow::Error {
-    match result {
-        Ok(Ok(())) => anyhow::anyhow!("the workers have ended without being asked to"),
-        Ok(Err(error)) => error.into(),
-        Err(error) => error.into(),
-    }
+    let ended = ended?;
+    result.transpose()?;
+    Ok(ended)
 }

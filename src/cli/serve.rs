@@ -134,8 +134,7 @@ impl Serve {
         } = self;
         if http.is_empty() {
             if routes.is_some() {
-                return Err(super::Cli::command().error(
-                    clap::error::ErrorKind::MissingRequiredArgument,
+                return Err(usage(
                     "with --routes nothing is listened on by itself: give at least one --http, such as --http 127.0.0.1:8080",
                 ));
             }
@@ -161,6 +160,15 @@ impl Serve {
             ending: app::Ending::Orderly,
         })
     }
+}
+
+/// An error that looks as if clap had found it.
+fn usage(message: &str) -> clap::Error {
+    let mut cli = super::Cli::command();
+    // names the subcommand in full
+    cli.build();
+    let mut command = cli.find_subcommand("serve").cloned().unwrap_or(cli);
+    command.error(clap::error::ErrorKind::MissingRequiredArgument, message)
 }
 
 /// Reads flags as the process would, for tests.

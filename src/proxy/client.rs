@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use crate::message::{ConnectionHeader, Framing, Head, Method, Version};
+use crate::message::{ConnectionHeader, Framing, Head, Method, Name, Version};
 use crate::wire::{Deadline, Fault, Phase, Piece, Side, SlotBody, slot};
 
 /// How long a client may take to read our own answers.
@@ -23,6 +23,8 @@ pub(super) struct Client {
     pub(super) deadline: Deadline,
     version: Version,
     method: Method,
+    /// It waits to be asked for its body.
+    expects: bool,
     /// The connection ends after this request.
     pub(super) close: bool,
     /// The final answer's head was queued: no error can be told any more.
@@ -33,7 +35,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(side: Side, deadline: Deadline, stream: Option<HeadSlot>) -> Self {
-        Client { side, deadline, version: Version::Http11, method: Method::Get, close: false, answered: false, stream }
+        let (version, method) = (Version::Http11, Method::Get);
+        Client { side, deadline, version, method, expects: false, close: false, answered: false, stream }
     }
 
     /// A request's head has been read. `close`: the connection is to end with it.
@@ -42,6 +45,7 @@ impl Client {
         self.method = request.method();
         let persistent = if self.version == Version::Http10 { request.wants_keep_alive() } else { true };
         self.close = close || request.wants_close() || !persistent;
+        self.expects = request.get(Name::Expect).is_some();
         self.answered = false;
     }
 
@@ -55,6 +59,8 @@ impl Client {
     /// Queues the final answer's head; its body follows in the framing that suits the client.
     pub(super) fn send_head(&mut self, head: &Head, framing: Framing) -> Result<(), Fault> {
         self.answered = true;
+        // a client that waits may or may not send its body now: what it sends next could be either
+        self.close |= self.expects && !self.side.is_incoming_done();
         match (&mut self.side, &self.stream) {
             (Side::Http1(http1), _) => {
                 let framing = match (framing, self.version) {

@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::forwarded::Origin;
 use super::table::{RouteState, Table};
 use super::worker::Worker;
 use crate::message::{Head, Name, Version};
@@ -34,8 +35,7 @@ pub(super) struct Exchange {
 
 /// What the access record tells beyond the messages.
 pub(super) struct Facts {
-    pub(super) client: IpAddr,
-    pub(super) secure: bool,
+    pub(super) origin: Origin,
     pub(super) table: Option<Rc<Table>>,
     pub(super) route: Option<Rc<RouteState>>,
     pub(super) pool: Option<Rc<Pool>>,
@@ -55,8 +55,7 @@ pub(super) struct Facts {
 impl Default for Facts {
     fn default() -> Self {
         Facts {
-            client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            secure: false,
+            origin: Origin { client: IpAddr::V4(Ipv4Addr::UNSPECIFIED), secure: false, trusted: false },
             table: None,
             route: None,
             pool: None,
@@ -133,12 +132,13 @@ impl Exchange {
         if facts.route.as_ref().is_some_and(|route| !route.route.rule.log) {
             return;
         }
-        let mut lines = worker.lines.borrow_mut();
+        // borrowed already only while a panic unwinds through the log
+        let Ok(mut lines) = worker.lines.try_borrow_mut() else { return };
         let (Some(lines), Some(table)) = (&mut *lines, &facts.table) else { return };
         let record = access::Record {
             ts_ms: worker.unix_ms(started_ms),
             id: &self.id,
-            client: facts.client,
+            client: facts.origin.client,
             method: self.request.method_str(),
             scheme: self.scheme(),
             host: self.target.host(),
@@ -169,6 +169,6 @@ impl Exchange {
 
     /// `http` or `https`, as the client sees it.
     pub(super) fn scheme(&self) -> &'static str {
-        if self.facts.secure { "https" } else { "http" }
+        if self.facts.origin.secure { "https" } else { "http" }
     }
 }

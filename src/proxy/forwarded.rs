@@ -23,13 +23,12 @@ impl Origin {
     /// address of `X-Forwarded-For` that is not; `CF-Connecting-IP` wins when the peer is Cloudflare's and is believed.
     pub(super) fn of(peer: IpAddr, head: &Head, trust: &Trust) -> Self {
         let peer = unmapped(peer);
-        let cloudflare = is_cloudflare(peer);
         let trusted = trusts(trust, peer);
-        let secure = (trusted || cloudflare) && says_https(head);
-        let client = match head.get(Name::CfConnectingIp).and_then(address) {
-            Some(client) if cloudflare && trust.cloudflare => client,
-            _ if trusted => forwarded_for(head, trust).unwrap_or(peer),
-            _ => peer,
+        let secure = says_https(head) && (trusted || is_cloudflare(peer));
+        let client = match head.get(Name::CfConnectingIp) {
+            _ if !trusted => peer,
+            Some(said) if trust.cloudflare && is_cloudflare(peer) => address(said).unwrap_or(peer),
+            _ => forwarded_for(head, trust).unwrap_or(peer),
         };
         Origin { client, secure, trusted }
     }

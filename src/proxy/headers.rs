@@ -5,7 +5,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::exchange::Exchange;
-use super::forwarded::Origin;
 use crate::config::{self, FieldEdits, Template, TemplatePart};
 use crate::message::{Head, Name, Version};
 use crate::routing::Route;
@@ -31,7 +30,6 @@ const CLAIMS: [Name; 14] = [
 /// What [`to_app`] needs to know beyond the exchange.
 pub(super) struct Departure<'a> {
     pub(super) route: &'a Route,
-    pub(super) origin: Origin,
     pub(super) peer: &'a str,
     pub(super) loop_id: &'a str,
     /// `Expect: 100-continue` is passed on.
@@ -42,7 +40,7 @@ pub(super) struct Departure<'a> {
 
 /// Step 8: the request's head becomes the one that the app gets.
 pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
-    let Departure { route, origin, peer, loop_id, expect, http2 } = *departure;
+    let Departure { route, peer, loop_id, expect, http2 } = *departure;
     let trailers = http2 && exchange.request.get(Name::Te).is_some_and(accepts_trailers);
     exchange.request.strip_hop_by_hop();
     if !expect {
@@ -51,7 +49,7 @@ pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
     if trailers {
         exchange.request.push(Name::Te, b"trailers");
     }
-    forward(exchange, origin, peer);
+    forward(exchange, peer);
     let Exchange { request, target, path, id, .. } = &mut *exchange;
     path.clear();
     let prefix = crate::routing::rewrite::path(route, target, path);
@@ -79,11 +77,11 @@ pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
 }
 
 /// `X-Forwarded-*` and `X-Real-IP`: made anew for a stranger, kept and added to for a proxy that is believed.
-fn forward(exchange: &mut Exchange, origin: Origin, peer: &str) {
+fn forward(exchange: &mut Exchange, peer: &str) {
     let scheme = exchange.scheme();
-    let Exchange { request, target, client_text, scratch, .. } = &mut *exchange;
+    let Exchange { request, target, client_text, scratch, facts, .. } = &mut *exchange;
     scratch.clear();
-    if origin.trusted {
+    if facts.origin.trusted {
         for value in request.all(Name::XForwardedFor) {
             scratch.extend_from_slice(value);
             scratch.extend_from_slice(b", ");

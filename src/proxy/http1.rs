@@ -11,7 +11,7 @@ use super::client::Client;
 use super::connection::HEAD;
 use super::error::{Blame, Error};
 use super::exchange::{Exchange, Opened};
-use super::service::{Peer, handle};
+use super::service::{Peer, handle, identify};
 use super::worker::Worker;
 use crate::message::Limits;
 use crate::wire::{Closed, Deadline, Http1, Phase, Side, Stream};
@@ -102,8 +102,9 @@ async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Nex
     let result = match refused {
         Some(blame) => {
             answer::unread(&mut x);
-            x.facts.table = worker.table();
-            x.facts.client = peer.addr.ip();
+            if let Some(table) = worker.table() {
+                identify(worker, &table, peer, &mut x);
+            }
             client.begin(&x.request, true);
             Err(Error::Client(blame))
         }
@@ -145,7 +146,7 @@ pub(super) async fn told(worker: &Worker, client: &mut Client, x: &mut Exchange,
     x.facts.error = Some(verdict.kind);
     x.facts.detail.clear();
     let _ = std::fmt::Write::write_fmt(&mut x.facts.detail, format_args!("{error}"));
-    tracing::debug!(client.addr = %x.facts.client, status = verdict.status, error = %error, "A request failed");
+    tracing::debug!(client.addr = %x.facts.origin.client, status = verdict.status, error = %error, "A request failed");
     if let Error::Client(_) = error {
         worker.metrics.client_error(verdict.kind);
     }

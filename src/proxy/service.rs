@@ -24,9 +24,10 @@ use crate::wire::{Fault, Pump};
 /// Characters that an `X-Request-Id` is kept with; a longer one, or one with others, is replaced.
 const ID: usize = 128;
 
-/// What is known of a connection from its accept on.
+/// What is known of a connection from its accept on; an IPv4 client on a dual-stack socket has its IPv4 address.
 pub(super) struct Peer {
     pub(super) addr: SocketAddr,
+    /// The address without port.
     pub(super) text: String,
 }
 
@@ -72,9 +73,7 @@ async fn forward(
         client::Client::interim(&mut client.side, version, &x.answer);
     }
     let expect = waits && !http2;
-    let origin = origin(peer, x);
-    let departure =
-        Departure { route: &route.route, origin, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };
+    let departure = Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };
     headers::to_app(x, &departure);
 
     let mut upload = Pump::new(rule.max_body);
@@ -105,39 +104,31 @@ async fn forward(
 }
 
 /// Who asks, under which id.
-fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
-    let origin = Origin::of(peer.addr.ip(), &x.request, &table.routes.settings().trust);
+pub(super) fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
     let Exchange { request, client_text, id, facts, .. } = x;
-    facts.client = origin.client;
-    facts.secure = origin.secure;
+    facts.origin = Origin::of(peer.addr.ip(), request, &table.routes.settings().trust);
     facts.table = Some(Rc::clone(table));
     client_text.clear();
-    if origin.client == super::forwarded::unmapped(peer.addr.ip()) {
+    if facts.origin.client == peer.addr.ip() {
         client_text.push_str(&peer.text);
     } else {
-        let _ = write!(client_text, "{}", origin.client);
+        let _ = write!(client_text, "{}", facts.origin.client);
     }
     id.clear();
-    match request.get(Name::XRequestId) {
-        Some(kept) if !kept.is_empty() && kept.len() <= ID && kept.iter().all(is_id) => {
-            id.extend(kept.iter().map(|&byte| byte as char));
-        }
+    match request.get(Name::XRequestId).map(str::from_utf8) {
+        Some(Ok(kept)) if !kept.is_empty() && kept.len() <= ID && kept.bytes().all(is_id) => id.push_str(kept),
         _ => {
-            let _ = write!(id, "{:016x}{:016x}", worker.roll(), worker.roll());
+            for half in [worker.roll(), worker.roll()] {
+                id.extend(
+                    (0..16).rev().map(|place| char::from(b"0123456789abcdef"[(half >> (place * 4) & 0xf) as usize])),
+                );
+            }
         }
     }
 }
 
-fn origin(peer: &Peer, x: &Exchange) -> Origin {
-    let trust = x.facts.table.as_ref().map(|table| &table.routes.settings().trust);
-    trust.map_or_else(
-        || Origin { client: x.facts.client, secure: x.facts.secure, trusted: false },
-        |trust| Origin::of(peer.addr.ip(), &x.request, trust),
-    )
-}
-
-fn is_id(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.~+/=:@".contains(byte)
+fn is_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.~+/=:@".contains(&byte)
 }
 
 /// What is refused whatever the routes say.

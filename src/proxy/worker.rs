@@ -154,7 +154,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
+    pub(super) fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
         let Setup { routes, metrics, lines, stage: _, upstream, loop_id } = setup;
         let metrics = metrics.worker();
         let deadlines = Rc::new(Deadlines::default());
@@ -254,6 +254,7 @@ impl Worker {
                     }
                     // whoever leads the process is gone: there is nothing to wait for
                     (Ok(()), Stage::Stopped) | (Err(_), _) => {
+                        self.draining.set(true);
                         accepting.notify_waiters();
                         return;
                     }
