@@ -5,9 +5,12 @@
 
 mod actions;
 mod bodies;
+mod failures;
 mod fields;
 mod interim;
 mod messages;
+mod names;
+mod refused;
 mod retry;
 mod routing;
 mod support;
