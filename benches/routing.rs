@@ -55,7 +55,7 @@ impl Random {
 /// Names as they are: some letters, spread over the alphabet.
 fn name(number: usize) -> String {
     let mut random = Random(number as u64 + 1);
-    (0..4).for_each(|_| drop(random.below(2)));
+    random.below(2);
     let letters: String = (0..8).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
     format!("{letters}{number}.example.com")
 }

@@ -75,16 +75,22 @@ record! {
         "query" query: bool = "false",
     }
     later []
-    guessed [("anonymize", "`anonymise`"), ("type", "`format`"), ("level", "`format`; the level of gatepost's own log is a flag")]
+    guessed [
+        ("anonymize", "`anonymise`"),
+        ("type", "`format`"),
+        ("level", "`format`; the level of gatepost's own log is a flag"),
+    ]
     rule json!({})
 }
 
 impl Decode for AccessLog {
     fn decode<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Option<AccessLog> {
         let AccessLogKeys { format, fields, anonymise, query } = AccessLogKeys::decode(node, reader)?;
-        let mut log = AccessLog::default();
-        log.format = format.good().unwrap_or_default();
-        log.anonymise = anonymise.good().unwrap_or_default();
+        let mut log = AccessLog {
+            format: format.good().unwrap_or_default(),
+            anonymise: anonymise.good().unwrap_or_default(),
+            ..AccessLog::default()
+        };
         if let Some(place) = fields.place() {
             if log.format == LogFormat::Common {
                 reader.warning(

@@ -66,7 +66,7 @@ record! {
         "regex" regex: Expression,
     }
     later []
-    guessed [("regexp", "`regex`"), ("pattern", "`regex`"), ("exact", "the text itself, without `exact`")]
+    guessed [("regexp pattern", "`regex`"), ("exact", "the text itself, without `exact`")]
     rule json!({"required": ["regex"]})
 }
 

@@ -177,7 +177,7 @@ record! {
         "remove" remove: Vec<Name>,
     }
     later []
-    guessed [("delete", "`remove`"), ("del", "`remove`"), ("hide", "`remove`"), ("replace", "`set`"), ("append", "`add`")]
+    guessed [("delete del hide", "`remove`"), ("replace", "`set`"), ("append", "`add`")]
     rule json!({})
 }
 

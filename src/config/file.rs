@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, options};
+use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, options};
 
 use super::problem::Place;
 
@@ -134,8 +134,7 @@ impl<'t> Tree<'t> {
 
     fn begin(&mut self, place: Place, inside: Inside<'t>) -> Result<(), Unread> {
         if self.open.len() >= MAX_DEPTH {
-            let message = format!("values are nested more than {MAX_DEPTH} deep");
-            return Err(Unread { place, message, hint: None });
+            return Err(too_deep(place));
         }
         self.open.push(Open { place, inside });
         Ok(())
@@ -196,6 +195,11 @@ fn plain_node(place: Place, anchor: usize, tagged: bool) -> Result<(), Unread> {
     }
 }
 
+fn too_deep(place: Place) -> Unread {
+    let message = format!("values are nested more than {MAX_DEPTH} deep");
+    Unread { place, message, hint: None }
+}
+
 fn alias(place: Place) -> Unread {
     let hint = "put quotes around a text that begins with `*`, or write the value out";
     unread(place, "aliases (`*name`) are not read here", hint)
@@ -208,6 +212,9 @@ fn unread(place: Place, message: &str, hint: &str) -> Unread {
 fn unparsed(text: &str, error: &ScanError) -> Unread {
     let marker = error.marker();
     let place = Place { line: small(marker.line().max(1)), column: small(marker.col() + 1), width: 1 };
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return too_deep(place);
+    }
     let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
     let said = error.info();
     let said = said.lines().next().unwrap_or_default();

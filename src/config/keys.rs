@@ -8,7 +8,7 @@ use super::file::Node;
 use super::read::{Decode, Reader, brief};
 use super::record::record;
 use super::route::Routes;
-use super::schema::Definitions;
+use super::schema::{Definitions, one_of};
 use super::units::OrNone;
 use super::{
     AccessLog, Backend, Conditions, Defaults, Drain, HeaderEdits, HostPattern, Limits, PartialTimeouts, PathPattern,
@@ -32,7 +32,12 @@ record! {
         "accessLog" access_log: AccessLog,
     }
     later ["tls", "dns"]
-    guessed [("http", "`routes` at the top"), ("rules", "`routes`"), ("server", "`routes`"), ("servers", "`routes`"), ("sites", "`routes`"), ("log", "`accessLog`"), ("logging", "`accessLog`"), ("timeouts", "it into `defaults`"), ("headers", "it into `defaults`"), ("maxBody", "it into `defaults`")]
+    guessed [
+        ("http", "`routes` at the top"),
+        ("rules server servers sites", "`routes`"),
+        ("log logging", "`accessLog`"),
+        ("timeouts headers maxBody", "it into `defaults`"),
+    ]
     rule json!({})
 }
 
@@ -43,7 +48,8 @@ record! {
         "host" host: HostPattern,
         /// The same for several names.
         "hosts" hosts: Vec<HostPattern>,
-        /// A prefix by whole segments (`/api` has `/api` and `/api/x`, not `/apix`), or `{exact: /x}`, or `{regex: "/v[0-9]+/.*"}`.
+        /// A prefix by whole segments (`/api` has `/api` and `/api/x`, not `/apix`), or `{exact: /x}`, or
+        /// `{regex: "/v[0-9]+/.*"}`.
         "path" path: PathPattern = "/",
         /// Further conditions; all must hold.
         "match" conditions: Conditions,
@@ -68,26 +74,28 @@ record! {
         "log" log: bool = "true",
     }
     later [
-        "https", "hsts", "buffer", "retry", "balance", "sticky", "resolve", "health", "upstreamTls", "upstreamProxyProtocol",
-        "allow", "deny", "rateLimit", "concurrency", "auth", "cors", "compress", "errors", "maintenance", "dns", "mirror"
+        "https", "hsts", "buffer", "retry", "balance", "sticky", "resolve", "health", "upstreamTls",
+        "upstreamProxyProtocol", "allow", "deny", "rateLimit", "concurrency", "auth", "cors", "compress", "errors",
+        "maintenance", "dns", "mirror"
     ]
     guessed [
-        ("service", "`backend`"), ("upstream", "`backend`"), ("upstreams", "`backends`"), ("proxy_pass", "`backend`"),
-        ("proxyPass", "`backend`"), ("reverse_proxy", "`backend`"), ("to", "`backend`"), ("target", "`backend`"), ("app", "`backend`"),
-        ("url", "`backend`"), ("server", "`backend`"), ("services", "`backends`"), ("domain", "`host`"), ("domains", "`hosts`"),
-        ("server_name", "`host`"), ("serverName", "`host`"), ("hostname", "`host`"), ("hostnames", "`hosts`"), ("name", "`host`"),
-        ("location", "`path`"), ("prefix", "`path`"), ("pathPrefix", "`path`"), ("return", "`respond` or `redirect`"),
-        ("response", "`respond`"), ("stripPrefix", "`rewrite: {stripPrefix: true}`"), ("strip_prefix", "`rewrite: {stripPrefix: true}`"),
-        ("methods", "`match: {methods: […]}`"), ("method", "`match: {methods: […]}`"), ("query", "`match: {query: …}`"),
-        ("timeout", "`timeouts: {request: …}`"), ("client_max_body_size", "`maxBody`"), ("access_log", "`log`"),
-        ("port", "the port into `backend`: `my-app:8080`"), ("weight", "`backends: [{to: …, weight: …}]`")
+        ("service upstream proxy_pass proxyPass reverse_proxy to target app url server", "`backend`"),
+        ("upstreams services", "`backends`"),
+        ("domain server_name serverName hostname name", "`host`"),
+        ("domains hostnames", "`hosts`"),
+        ("location prefix pathPrefix", "`path`"),
+        ("return", "`respond` or `redirect`"),
+        ("response", "`respond`"),
+        ("stripPrefix strip_prefix", "`rewrite: {stripPrefix: true}`"),
+        ("methods method", "`match: {methods: […]}`"),
+        ("query", "`match: {query: …}`"),
+        ("timeout", "`timeouts: {request: …}`"),
+        ("client_max_body_size", "`maxBody`"),
+        ("access_log", "`log`"),
+        ("port", "the port into `backend`: `my-app:8080`"),
+        ("weight", "`backends: [{to: …, weight: …}]`"),
     ]
-    rule json!({
-        "allOf": [
-            {"oneOf": [{"required": ["host"]}, {"required": ["hosts"]}]},
-            {"oneOf": [{"required": ["backend"]}, {"required": ["backends"]}, {"required": ["redirect"]}, {"required": ["respond"]}]}
-        ]
-    })
+    rule json!({"allOf": [one_of(&["host", "hosts"]), one_of(&["backend", "backends", "redirect", "respond"])]})
 }
 
 /// A method as it is sent. Known ones may be written in lower case; methods of one's own mean their case.
@@ -128,7 +136,12 @@ record! {
         "query" query: Named<AnyText, ValuePattern>,
     }
     later []
-    guessed [("method", "`methods: […]`"), ("header", "`headers`"), ("params", "`query`"), ("host", "it beside `match`"), ("path", "it beside `match`")]
+    guessed [
+        ("method", "`methods: […]`"),
+        ("header", "`headers`"),
+        ("params", "`query`"),
+        ("host path", "it beside `match`"),
+    ]
     rule json!({})
 }
 

@@ -39,22 +39,22 @@ fn routes_of<'n>(entries: &'n [Entry<'n>], place: Place, source: &str) -> Result
     let Some(Entry { value: Node { kind: Kind::Map(data), .. }, .. }) = find(entries, "data") else {
         return Err(unread(place, "this ConfigMap has no `data`", hint));
     };
-    match find(data, KEY).map(|entry| &entry.value) {
-        Some(Node { kind: Kind::Text(text, style), place }) => {
-            let shift = if *style == Style::Literal { literal(text, *place, source) } else { Shift::To(*place) };
+    match find(data, KEY) {
+        Some(Entry { place: key, value: Node { kind: Kind::Text(text, style), place }, .. }) => {
+            let shift = if *style == Style::Literal { literal(text, key.line, source) } else { Shift::To(*place) };
             Ok(Inside { text, shift })
         }
         _ => Err(unread(place, "this ConfigMap has no text under `data` with the key `routes.yaml`", hint)),
     }
 }
 
-/// The lines of a literal block are those below its `|`, without their indent.
-fn literal(text: &str, place: Place, source: &str) -> Shift {
-    let lines = || source.lines().skip(place.line as usize);
+/// The lines of a literal block are those below its key, without their indent.
+fn literal(text: &str, key_line: u32, source: &str) -> Shift {
+    let lines = || source.lines().skip(key_line as usize);
     let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let indent = text.lines().zip(lines()).find(|(inner, _)| !inner.trim().is_empty());
     let columns = indent.map_or(0, |(inner, outer)| blanks(outer).saturating_sub(blanks(inner)));
-    Shift::By { lines: place.line, columns: u32::try_from(columns).unwrap_or(0) }
+    Shift::By { lines: key_line, columns: u32::try_from(columns).unwrap_or(0) }
 }
 
 fn find<'n>(entries: &'n [Entry<'n>], key: &str) -> Option<&'n Entry<'n>> {

@@ -3,9 +3,9 @@
 //! One door: [`parse`] turns text into a [`Parsed`]; [`Parsed::settle`] joins it with what served before, and the
 //! [`Config`] that comes out is complete. `model` holds that `Config`.
 //!
-//! The way in: `file` reads the text once into nodes with places; `keys` declares what may stand there (each declaration
-//! is struct, decoding and JSON Schema in one, see `record`); every route and every section is read by itself, so that
-//! all that is wrong is told at once; `identity` looks at all routes together; `settle` joins.
+//! The way in: `file` reads the text once into nodes with places; `keys` declares what may stand there (each
+//! declaration is struct, decoding and JSON Schema in one, see `record`); every route and every section is read by
+//! itself, so that all that is wrong is told at once; `identity` looks at all routes together; `settle` joins.
 
 mod access_log;
 mod action;
@@ -22,6 +22,7 @@ mod path;
 mod problem;
 mod read;
 mod record;
+mod redirect;
 mod route;
 mod schema;
 mod sections;
@@ -29,6 +30,7 @@ mod settle;
 mod suggest;
 mod template;
 mod units;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -61,8 +63,8 @@ pub struct Options {
 
 /// Reads a routes file, or a ConfigMap manifest with one inside. `origin` is the name shown in problems.
 ///
-/// Refused is a file of which nothing can go live: it is no YAML, or has a section that nobody knows, or it is not known
-/// which hosts a route is for.
+/// Refused is a file of which nothing can go live: it is no YAML, or has a section that nobody knows, or it is not
+/// known which hosts a route is for.
 pub fn parse(source: &str, origin: &str) -> Result<Parsed, Refused> {
     parse_with(source, origin, &Options::default())
 }

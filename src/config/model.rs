@@ -14,7 +14,8 @@ use super::AccessLog;
 pub struct Config {
     /// In file order. Routes that could not be read are here as their last good version, or as [`Action::Broken`].
     pub routes: Vec<Route>,
-    /// What routes get that do not say otherwise; it is in `routes` already, and here for a later file whose section is bad.
+    /// What routes get that do not say otherwise; it is in `routes` already, and here for a later file whose section is
+    /// bad.
     pub defaults: Defaults,
     /// Whose word about the client is believed.
     pub trust: Trust,
@@ -67,7 +68,8 @@ pub enum HostPattern {
 /// A set of paths, in the form that paths are matched in: unreserved characters decoded, slashes merged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PathPattern {
-    /// Whole segments, held without a trailing slash but for `/` itself: `/api` has `/api`, `/api/` and `/api/x`, not `/apix`.
+    /// Whole segments, held without a trailing slash but for `/` itself: `/api` has `/api`, `/api/` and `/api/x`, not
+    /// `/apix`.
     Prefix(String),
     /// This path alone.
     Exact(String),
@@ -75,7 +77,8 @@ pub enum PathPattern {
     Regex(String),
 }
 
-/// The `match` block: all of it must hold. Each list is sorted and without repeats, so that equal conditions compare equal.
+/// The `match` block: all of it must hold. Each list is sorted and without repeats, so that equal conditions compare
+/// equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Conditions {
     /// Any of these methods, upper case as sent; empty = every method.

@@ -11,7 +11,7 @@
 ///         "key" field: Type = "default, only for the schema",
 ///     }
 ///     later ["keys of a version to come"]
-///     guessed [("key of another proxy", "what to write")]
+///     guessed [("keys of other proxies, apart by blanks", "what to write")]
 ///     rule json!({"required": ["key"]})
 /// }
 /// ```
@@ -34,6 +34,8 @@ macro_rules! record {
         impl $name {
             /// In the order of the declaration.
             $vis const KEYS: &'static [&'static str] = &[$($key),+];
+            /// Those of a version to come.
+            $vis const LATER: &'static [&'static str] = &[$($later),*];
         }
 
         impl $crate::config::read::Decode for $name {
@@ -45,7 +47,7 @@ macro_rules! record {
                 for entry in reader.mapping(node, $example)? {
                     match &*entry.key {
                         $( $key => reader.field(entry, &mut record.$field), )+
-                        _ => reader.unknown_key(entry, Self::KEYS, &[$($later),*], &[$(($wrong, $right)),*]),
+                        _ => reader.unknown_key(entry, Self::KEYS, Self::LATER, &[$(($wrong, $right)),*]),
                     }
                 }
                 Some(record)

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::action::Split;
-use super::file::Node;
+use super::file::{Kind, Node};
 use super::keys::RouteKeys;
 use super::problem::Place;
 use super::read::{Decode, Field, Reader, Step};
@@ -34,7 +34,7 @@ pub(super) struct Slot {
 /// What could be read of an entry.
 #[derive(Debug)]
 pub(super) enum Content {
-    Good(Draft),
+    Good(Box<Draft>),
     /// Something in it is wrong, but not what it is for.
     Bad(Identity),
     /// Its hosts are known; which of their requests it is for is not.
@@ -109,16 +109,18 @@ fn content<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Content {
         max_body,
         log,
     } = keys;
-    let hosts = all_hosts(node.place, host, hosts, reader);
+    // a wrong key is likely the one that is missing, and has been told
+    let missing = (!has_wrong_key(node)).then_some(node.place);
+    let hosts = all_hosts(missing, host, hosts, reader);
     let known = !path.is_bad() && !conditions.is_bad();
     let path = path.good().unwrap_or_else(|| PathPattern::Prefix("/".to_owned()));
     let conditions = conditions.good().unwrap_or_default();
-    let action = action(node.place, (backend, backends, redirect, respond), reader);
+    let action = action(missing, (backend, backends, redirect, respond), reader);
     let rewrite = rewrite_of(rewrite, &path, action.as_ref(), known, reader);
     let Some(hosts) = hosts else { return Content::Lost };
     match action {
         _ if !known => Content::Covers(hosts),
-        Some(action) if reader.errors() == before => Content::Good(Draft {
+        Some(action) if reader.errors() == before => Content::Good(Box::new(Draft {
             identity: Identity { hosts, path, conditions },
             action,
             rewrite,
@@ -126,14 +128,20 @@ fn content<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Content {
             timeouts: timeouts.good().unwrap_or_default(),
             max_body: max_body.good().map(|OrNone(size)| size.map(|Size(bytes)| bytes)),
             log: log.good().unwrap_or(true),
-        }),
+        })),
         _ => Content::Bad(Identity { hosts, path, conditions }),
     }
 }
 
+fn has_wrong_key(node: &Node<'_>) -> bool {
+    let Kind::Map(entries) = &node.kind else { return false };
+    let right = |key: &str| RouteKeys::KEYS.contains(&key) || RouteKeys::LATER.contains(&key);
+    entries.iter().any(|entry| !right(&entry.key))
+}
+
 /// `host` and `hosts` together; `None` when one of them is not known for sure.
 fn all_hosts(
-    place: Place,
+    missing: Option<Place>,
     host: Field<HostPattern>,
     hosts: Field<Vec<HostPattern>>,
     reader: &mut Reader<'_>,
@@ -141,11 +149,10 @@ fn all_hosts(
     let several = hosts.place();
     match (host.place(), several) {
         (None, None) => {
-            reader.error(
-                place,
-                "this route has no `host`",
-                "write `host: www.example.com`, or `host: \"*\"` for every host",
-            );
+            if let Some(place) = missing {
+                let hint = "write `host: www.example.com`, or `host: \"*\"` for every host";
+                reader.error(place, "this route has no `host`", hint);
+            }
             return None;
         }
         (Some(_), Some(several)) => reader.error(several, "`host` and `hosts` are the same", "keep one of them"),
@@ -164,8 +171,8 @@ fn all_hosts(
             reader.error(place, format!("the host `{host}` is named twice here"), "keep it once");
         }
     }
-    if all.is_empty() {
-        reader.error(several.unwrap_or(place), "there is no host in this list", "write `host: www.example.com`");
+    if let (Some(place), true) = (several, all.is_empty()) {
+        reader.error(place, "there is no host in this list", "write `host: www.example.com`");
         return None;
     }
     Some(all)
@@ -174,7 +181,11 @@ fn all_hosts(
 type Actions = (Field<Backend>, Field<Split>, Field<Redirect>, Field<Respond>);
 
 /// The one action. What is wrong inside of it has been told.
-fn action(place: Place, (backend, backends, redirect, respond): Actions, reader: &mut Reader<'_>) -> Option<Action> {
+fn action(
+    missing: Option<Place>,
+    (backend, backends, redirect, respond): Actions,
+    reader: &mut Reader<'_>,
+) -> Option<Action> {
     let written = [
         ("backend", backend.place()),
         ("backends", backends.place()),
@@ -184,8 +195,10 @@ fn action(place: Place, (backend, backends, redirect, respond): Actions, reader:
     let mut written = written.into_iter().filter_map(|(key, place)| Some((key, place?)));
     match (written.next(), written.next()) {
         (None, _) => {
-            let message = "this route does nothing: it has neither `backend`, `backends`, `redirect` nor `respond`";
-            reader.error(place, message, "write `backend: my-app:8080`");
+            if let Some(place) = missing {
+                let message = "this route does nothing: it has neither `backend`, `backends`, `redirect` nor `respond`";
+                reader.error(place, message, "write `backend: my-app:8080`");
+            }
             return None;
         }
         (Some((first, _)), Some((second, place))) => {
@@ -247,8 +260,8 @@ impl Content {
 impl Draft {
     /// The route, with what it does not say from `defaults`.
     pub(super) fn complete(self, line: u32, defaults: &Defaults) -> Route {
-        let Draft { identity: Identity { hosts, path, conditions }, action, rewrite, headers, timeouts, max_body, log } =
-            self;
+        let Draft { identity, action, rewrite, headers, timeouts, max_body, log } = self;
+        let Identity { hosts, path, conditions } = identity;
         let Defaults { timeouts: default_timeouts, max_body: default_max_body, headers: default_headers, via } =
             defaults;
         Route {

@@ -37,6 +37,7 @@ impl Definitions {
         rule: Value,
         fill: impl FnOnce(&mut Definitions, &mut Properties),
     ) -> Value {
+        let name = name.strip_suffix("Keys").unwrap_or(name);
         if !self.0.contains_key(name) {
             // stands in for itself while it is made
             self.0.insert(name.to_owned(), Value::Null);
@@ -76,4 +77,18 @@ impl Properties {
 /// Doc comments keep the blank behind `///`; their lines are one text.
 fn prose(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Exactly one of these keys.
+pub(super) fn one_of(keys: &[&str]) -> Value {
+    json!({"oneOf": required(keys)})
+}
+
+/// At least one of these keys.
+pub(super) fn any_of(keys: &[&str]) -> Value {
+    json!({"anyOf": required(keys)})
+}
+
+fn required(keys: &[&str]) -> Vec<Value> {
+    keys.iter().map(|key| json!({"required": [key]})).collect()
 }

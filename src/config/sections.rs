@@ -6,11 +6,12 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::file::Node;
-use super::read::{Decode, Reader, Whole, brief};
+use super::read::{Decode, Reader, brief};
 use super::record::record;
 use super::schema::Definitions;
 use super::suggest::nearest;
 use super::units::{OrNone, Positive};
+use super::values::Whole;
 use super::{Defaults, Drain, Duration, HeaderEdits, Limits, PartialTimeouts, Size, Trust};
 
 record! {
@@ -30,12 +31,11 @@ record! {
     later ["park"]
     guessed [
         ("read", "`idle`, or `firstByte` for the wait until an answer begins"),
-        ("send", "`idle`"),
-        ("write", "`idle`"),
+        ("send write", "`idle`"),
         ("response", "`firstByte`, or `request` for the whole"),
         ("total", "`request`"),
         ("websocket", "`tunnel`"),
-        ("dial", "`connect`")
+        ("dial", "`connect`"),
     ]
     rule json!({})
 }
@@ -145,7 +145,7 @@ record! {
         "proxies" proxies: Vec<Proxy>,
     }
     later ["proxyProtocol"]
-    guessed [("trustedProxies", "`proxies`"), ("trusted", "`proxies`"), ("networks", "`proxies`"), ("ips", "`proxies`")]
+    guessed [("trustedProxies trusted networks ips", "`proxies`")]
     rule json!({})
 }
 
@@ -210,7 +210,12 @@ record! {
         "streams" streams: Whole<1, 10_000> = "100",
     }
     later []
-    guessed [("headers", "`headerCount` or `headerBytes`"), ("maxConnections", "`connections`"), ("body", "`maxBody` of a route or of `defaults`"), ("maxBody", "it into `defaults`")]
+    guessed [
+        ("headers", "`headerCount` or `headerBytes`"),
+        ("maxConnections", "`connections`"),
+        ("body", "`maxBody` of a route or of `defaults`"),
+        ("maxBody", "it into `defaults`"),
+    ]
     rule json!({})
 }
 

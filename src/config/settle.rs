@@ -9,7 +9,7 @@
 use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::problem::{Problem, Refused, Severity};
-use super::route::{Content, Draft, Identity, Slot};
+use super::route::{Content, Identity, Slot};
 use super::{
     AccessLog, Action, Conditions, Config, Defaults, Drain, HeaderEdits, HostPattern, Limits, PathPattern, Rewrite,
     Route, Timeouts, Trust,
@@ -48,7 +48,8 @@ impl Parsed {
         self.routes.iter().filter(|slot| !matches!(slot.content, Content::Good(_))).count()
     }
 
-    /// Joins it with what served before, as the module says. Refused when a section is bad that has no last good version.
+    /// Joins it with what served before, as the module says. Refused when a section is bad that has no last good
+    /// version.
     pub fn settle(self, last: Option<&Config>) -> Result<(Config, Vec<Problem>), Refused> {
         let Parsed { problems, bytes: _, routes, sections } = self;
         let Sections { defaults, trust, limits, drain, access_log } = sections;
@@ -88,7 +89,7 @@ impl<'l> Settling<'l> {
         }
         for slot in slots {
             match &slot.content {
-                Content::Good(Draft { identity, .. }) => settling.taken.extend(identity.keys()),
+                Content::Good(draft) => settling.taken.extend(draft.identity.keys()),
                 Content::Covers(hosts) => settling.covered.extend(hosts.iter().map(|host| (host.clone(), false))),
                 Content::Bad(_) | Content::Lost => {}
             }

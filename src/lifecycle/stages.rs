@@ -74,6 +74,11 @@ impl Lifecycle {
         self.stage.subscribe()
     }
 
+    /// Whether nobody has asked for the end yet.
+    pub fn is_serving(&self) -> bool {
+        *self.stage.borrow() == Stage::Serving
+    }
+
     /// Waits for a signal and then ends in order: not ready, serve on for what `lame_duck` says at that moment, drain
     /// until `drained` is done or time is over, stop. A second signal, at any point, ends at once.
     pub async fn run(

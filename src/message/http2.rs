@@ -110,7 +110,9 @@ impl Head {
             if !target::is_field_value(value) {
                 return Err(Malformed::Field("bad byte in a field value"));
             }
-            self.add(id, name, value);
+            if id != Name::Other || !Name::is_twin(name) {
+                self.add(id, name, value);
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! two servers in a row that read one message differently are how requests are smuggled.
 
 mod encode;
+mod fields;
 mod head;
 mod http2;
 mod name;

@@ -84,6 +84,9 @@ names! {
 pub(super) const COUNT: usize = TEXTS.len();
 const _: () = assert!(COUNT < 64);
 
+/// `strict-transport-security`, and some room.
+const LONGEST: usize = 32;
+
 const SLOT_BITS: u32 = 9;
 const SLOTS: usize = 1 << SLOT_BITS;
 const FREE: u8 = u8::MAX;
@@ -127,6 +130,20 @@ impl Name {
             Some(text) if text.as_bytes().eq_ignore_ascii_case(name) => NAMES[found],
             _ => Name::Other,
         }
+    }
+
+    /// Whether a name differs from a well-known one only by `_` for `-`. Apps behind CGI and its heirs read both as the
+    /// same, so that `X_Forwarded_For` would pass for what nobody but us may say.
+    pub(super) fn is_twin(name: &[u8]) -> bool {
+        let mut dashed = [0; LONGEST];
+        let Some(dashed) = dashed.get_mut(..name.len()) else { return false };
+        if memchr::memchr(b'_', name).is_none() {
+            return false;
+        }
+        for (to, from) in dashed.iter_mut().zip(name) {
+            *to = if *from == b'_' { b'-' } else { *from };
+        }
+        Name::of(dashed) != Name::Other
     }
 
     /// The name in lower case; empty for [`Name::Other`].

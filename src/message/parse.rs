@@ -153,13 +153,14 @@ impl Head {
             let Ok(name_len) = u16::try_from(field.name.len()) else {
                 return Err(Malformed::TooLarge("field name too long"));
             };
+            let id = Name::of(field.name.as_bytes());
             self.index(Field {
                 at: (at - base) as u32,
                 value_at: (value - base) as u32,
                 value_len: field.value.len() as u32,
                 name_len,
-                id: Name::of(field.name.as_bytes()),
-                removed: false,
+                id,
+                removed: id == Name::Other && Name::is_twin(field.name.as_bytes()),
                 tidy,
             });
             at = end + 2;

@@ -59,6 +59,8 @@ enum State {
     ChunkCr,
     ChunkLf,
     Trailers,
+    /// The empty line came right behind the last chunk: no trailers, and nothing allocated for them.
+    LastLf,
     End,
 }
 
@@ -121,6 +123,7 @@ impl BodyReader {
                     self.state = if left == 0 { State::ChunkCr } else { State::Chunk(left) };
                     return Ok(Read::Data { skip: at, len });
                 }
+                State::Trailers if self.trailers.is_none() && *byte == b'\r' => State::LastLf,
                 State::Trailers => {
                     let trailers = self.trailers.get_or_insert_default();
                     if trailers.take(*byte)? { State::End } else { State::Trailers }
@@ -128,7 +131,6 @@ impl BodyReader {
                 state => self.step(state, *byte)?,
             };
             if self.state == State::End {
-                self.trailers = self.trailers.take().filter(|all| !all.is_empty() || all.dropped() > 0);
                 return Ok(Read::End { skip: at + 1 });
             }
         }
@@ -159,6 +161,7 @@ impl BodyReader {
             (State::Extension { .. }, _) => Err(Malformed::Body("bad byte in a chunk extension")),
             (State::SizeLf { size: 0 }, b'\n') => Ok(State::Trailers),
             (State::SizeLf { size }, b'\n') => Ok(State::Chunk(size)),
+            (State::LastLf, b'\n') => Ok(State::End),
             (State::ChunkCr, b'\r') => Ok(State::ChunkLf),
             (State::ChunkLf, b'\n') => Ok(State::Size { size: 0, digits: 0 }),
             _ => Err(Malformed::Body("bad end of a chunk")),

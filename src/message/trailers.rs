@@ -109,6 +109,7 @@ impl Trailers {
             self.dropped += 1;
             return;
         }
+        let value = value.trim_ascii();
         let at = self.bytes.len() as u32;
         self.bytes.extend_from_slice(name);
         self.bytes.extend_from_slice(value);
@@ -125,7 +126,7 @@ impl Trailers {
     pub fn from_http(map: &http::HeaderMap) -> Trailers {
         let mut trailers = Trailers::new();
         for (name, value) in map {
-            trailers.push(name.as_str().as_bytes(), value.as_bytes().trim_ascii());
+            trailers.push(name.as_str().as_bytes(), value.as_bytes());
         }
         trailers
     }
@@ -209,5 +210,5 @@ impl Trailers {
 
 fn is_never(name: &[u8]) -> bool {
     let id = Name::of(name);
-    id != Name::Other && NEVER & id.bit() != 0
+    NEVER & id.bit() != 0 || (id == Name::Other && Name::is_twin(name))
 }

@@ -154,7 +154,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
+    pub(super) fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
         let Setup { routes, metrics, lines, stage: _, upstream, loop_id } = setup;
         let metrics = metrics.worker();
         let deadlines = Rc::new(Deadlines::default());

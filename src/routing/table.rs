@@ -66,7 +66,7 @@ impl RouteTable {
         self.hosts.find(target.host()).is_some()
     }
 
-    /// The route of a number that this table gave.
+    /// The route of a number that this table gave; one of another table may be out of its bounds and panic.
     pub fn route(&self, id: RouteId) -> &Arc<Route> {
         &self.routes[id.index()]
     }

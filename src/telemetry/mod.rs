@@ -77,7 +77,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    tokio::spawn(task.instrument(tracing::info_span!("task", name)))
+    tokio::spawn(task.instrument(tracing::info_span!("task", task = name)))
 }
 
 /// Like [`spawn`], for tasks that stay on the thread of a `LocalRuntime` or `LocalSet`.
@@ -86,7 +86,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    tokio::task::spawn_local(task.instrument(tracing::info_span!("task", name)))
+    tokio::task::spawn_local(task.instrument(tracing::info_span!("task", task = name)))
 }
 
 #[cfg(test)]

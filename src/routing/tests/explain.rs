@@ -1,3 +1,5 @@
+//! Claims about what is said of the routes that did not win.
+
 use super::*;
 use crate::routing::explain::{self, MOST};
 

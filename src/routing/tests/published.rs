@@ -1,3 +1,5 @@
+//! Claims about how a table reaches its readers.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

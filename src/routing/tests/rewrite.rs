@@ -1,3 +1,5 @@
+//! Claims about the path that the app gets.
+
 use super::*;
 use crate::config::PathRewrite;
 use crate::routing::rewrite;

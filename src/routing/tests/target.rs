@@ -1,3 +1,5 @@
+//! Claims about the canonical form of what is asked for.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

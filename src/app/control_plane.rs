@@ -1,0 +1,214 @@
+//! The control plane's thread: the source of the routes and the admin surface on a runtime of their own, so that neither
+//! waits for the data plane nor makes it wait. The door is [`ControlPlane::start`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info};
+
+use super::bind::Admin;
+use super::{Process, Source, system};
+use crate::backoff::Backoff;
+use crate::control::{self, Applier, ConfigMapName, Kubernetes, Patience};
+use crate::lifecycle::{Readiness, Stage};
+use crate::routing::published::Writer;
+use crate::telemetry;
+use crate::telemetry::metrics::Metrics;
+
+/// Waits between looks for a service account in a pod.
+const TRIES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How long the thread may take to end.
+const STOP: Duration = Duration::from_secs(1);
+
+/// Where the routes come from and go to.
+pub(super) struct Routes {
+    pub(super) source: Source,
+    pub(super) namespace: Option<String>,
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) allow_local_backends: bool,
+    pub(super) writer: Writer,
+}
+
+/// The running thread.
+pub(super) struct ControlPlane {
+    namespace: Option<oneshot::Receiver<String>>,
+    fault: oneshot::Receiver<anyhow::Error>,
+    /// Resolves when the thread has let go of the other end.
+    ended: oneshot::Receiver<()>,
+    stop: Option<oneshot::Sender<()>>,
+    admin_addrs: Vec<SocketAddr>,
+}
+
+impl ControlPlane {
+    /// Starts the thread.
+    pub(super) fn start(
+        process: &Process,
+        routes: Routes,
+        admin: Admin,
+        http: &[SocketAddr],
+    ) -> anyhow::Result<ControlPlane> {
+        let admin_addrs = admin.bound.as_ref().map(|bound| bound.local_addrs()).unwrap_or_default();
+        let (tell_namespace, namespace) = oneshot::channel();
+        let (tell_fault, fault) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (alive, ended) = oneshot::channel::<()>();
+        let metrics = process.metrics.clone();
+        let ready = process.readiness.condition("routes");
+        let applier = Applier::new(routes.writer, metrics, ready).allow_local_backends(routes.allow_local_backends);
+        let applier = match &routes.state_dir {
+            None => applier,
+            Some(dir) => {
+                applier.keep_in(dir).with_context(|| format!("the state directory {} cannot be used", dir.display()))?
+            }
+        };
+        let patience = if process.is_pod { Patience::Endless } else { Patience::UntilFault };
+        let feed = Feed { source: routes.source, namespace: routes.namespace, applier, patience, tell_namespace };
+        let about = About {
+            readiness: process.readiness.clone(),
+            stage: process.lifecycle.stage(),
+            metrics: process.metrics.clone(),
+            http: http.to_vec(),
+            started: process.started,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("no runtime for the control plane")?;
+        std::thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || {
+                let fault = runtime.block_on(async {
+                    let source = telemetry::spawn("routes", feed.run());
+                    let admin = telemetry::spawn("admin", about.answer(admin));
+                    tokio::select! {
+                        _ = stopped => None,
+                        ended = source => Some(ended.unwrap_or_else(|error| error.into())),
+                        ended = admin => Some(ended.unwrap_or_else(|error| error.into())),
+                    }
+                });
+                if let Some(fault) = fault {
+                    let _ = tell_fault.send(fault);
+                }
+                drop((runtime, alive));
+            })
+            .context("no thread for the control plane")?;
+        Ok(ControlPlane { namespace: Some(namespace), fault, ended, stop: Some(stop), admin_addrs })
+    }
+
+    /// Where the admin surface listens; nothing while, in a pod, it is still tried.
+    pub(super) fn admin_addrs(&self) -> &[SocketAddr] {
+        &self.admin_addrs
+    }
+
+    /// The namespace in which a Service without one is looked for.
+    pub(super) async fn namespace(&mut self) -> anyhow::Result<String> {
+        match self.namespace.take() {
+            Some(told) => match told.await {
+                Ok(namespace) => Ok(namespace),
+                Err(_) => Err(self.fault().await),
+            },
+            None => Err(anyhow::anyhow!("the namespace is told once")),
+        }
+    }
+
+    /// Waits for a task of it to end before it should, for ever if none does.
+    pub(super) async fn fault(&mut self) -> anyhow::Error {
+        match (&mut self.fault).await {
+            Ok(fault) => fault,
+            Err(_) => anyhow::anyhow!("the control plane has ended without being asked to"),
+        }
+    }
+
+    /// Ends it and waits a moment for that.
+    pub(super) async fn stop(mut self) {
+        drop(self.stop.take());
+        let _ = tokio::time::timeout(STOP, self.ended).await;
+    }
+}
+
+/// What feeds the table.
+struct Feed {
+    source: Source,
+    namespace: Option<String>,
+    applier: Applier,
+    patience: Patience,
+    tell_namespace: oneshot::Sender<String>,
+}
+
+impl Feed {
+    /// Runs the source; whatever it returns is why it should not have ended.
+    async fn run(self) -> anyhow::Error {
+        let Feed { source, namespace, applier, patience, tell_namespace } = self;
+        let ended = match source {
+            Source::File(path) => {
+                let _ = tell_namespace.send(namespace.unwrap_or_else(system::namespace));
+                control::run_file(path, applier, patience).await
+            }
+            Source::ConfigMap { namespace: of_config_map, name, kubeconfig } => {
+                let kubernetes = loop_connect(kubeconfig.as_deref(), namespace.as_deref(), patience).await;
+                match kubernetes {
+                    Err(error) => Err(error),
+                    Ok(kubernetes) => {
+                        // a Service without a namespace is one beside the ConfigMap
+                        let beside = of_config_map.as_deref().unwrap_or(kubernetes.namespace()).to_owned();
+                        let _ = tell_namespace.send(beside);
+                        let name = ConfigMapName { namespace: of_config_map, name };
+                        control::run_config_map(kubernetes, name, applier, patience).await
+                    }
+                }
+            }
+        };
+        match ended {
+            Ok(()) => anyhow::anyhow!("the source of the routes has ended without being asked to"),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// The client settings. In a pod a service account that is not there yet is waited for.
+async fn loop_connect(
+    kubeconfig: Option<&std::path::Path>,
+    namespace: Option<&str>,
+    patience: Patience,
+) -> Result<Kubernetes, control::Error> {
+    let mut backoff = Backoff::new(TRIES.0, TRIES.1);
+    loop {
+        match (Kubernetes::connect(kubeconfig, namespace).await, patience) {
+            (Err(error), Patience::Endless) => {
+                error!(%error, "Cannot speak to Kubernetes yet, trying again");
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+            (result, _) => return result,
+        }
+    }
+}
+
+/// What the admin surface tells.
+struct About {
+    readiness: Readiness,
+    stage: watch::Receiver<Stage>,
+    metrics: std::sync::Arc<Metrics>,
+    http: Vec<SocketAddr>,
+    started: Instant,
+}
+
+impl About {
+    /// Answers until the runtime ends.
+    async fn answer(self, admin: Admin) -> anyhow::Error {
+        let About { readiness, stage, metrics, http, started } = self;
+        let bound = admin.get().await;
+        let mut listeners: Vec<_> = http.into_iter().map(|addr| ("http".to_owned(), addr)).collect();
+        for addr in bound.local_addrs() {
+            info!(listener = "admin", %addr, "Listening");
+            listeners.push(("admin".to_owned(), addr));
+        }
+        let setup = crate::admin::Setup { readiness, stage, metrics, listeners, started };
+        match bound.run(setup, std::future::pending()).await {
+            Ok(()) => anyhow::anyhow!("the admin surface has ended without being asked to"),
+            Err(error) => anyhow::Error::from(error).context("the admin surface cannot run"),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a run of the proxy is told. The command line makes a [`Serve`]; every default that needs no look at the system
+//! is already in it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// A run of the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serve {
+    /// Where the routes come from.
+    pub source: Source,
+    /// The own namespace, when the pod does not say it or it should be another one.
+    pub namespace: Option<String>,
+    /// Where to listen for HTTP; at least one.
+    pub http: Vec<SocketAddr>,
+    /// Where to answer about the process itself.
+    pub admin: Vec<SocketAddr>,
+    /// Data-plane threads; `None` = one for each CPU that the cgroup grants.
+    pub workers: Option<usize>,
+    /// Where the last good routes are kept.
+    pub state_dir: Option<PathBuf>,
+    /// Whether routes may lead to this machine itself.
+    pub allow_local_backends: bool,
+    /// DNS domain of the cluster; `None` = what resolv.conf tells.
+    pub cluster_domain: Option<String>,
+    /// The name server to ask; `None` = those of resolv.conf.
+    pub resolver: Option<SocketAddr>,
+    /// How the log is written; `None` = as fits where it goes.
+    pub log: Option<LogFormat>,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// What the first signal does.
+    pub ending: Ending,
+}
+
+/// Where the routes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The API server.
+    ConfigMap {
+        /// Of the ConfigMap, when it is not the own one.
+        namespace: Option<String>,
+        /// Of the ConfigMap.
+        name: String,
+        /// How to reach the cluster from outside.
+        kubeconfig: Option<PathBuf>,
+    },
+    /// A file, watched for change.
+    File(PathBuf),
+}
+
+/// What the first signal does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Ends in order: requests are finished.
+    Orderly,
+    /// Ends at once, for a demo that somebody is done with.
+    AtOnce,
+}

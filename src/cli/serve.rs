@@ -1,0 +1,180 @@
+//! `gatepost serve`: the flags, and what they come to.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use super::{Log, USAGE, listen_addr, resolver_addr};
+use crate::app;
+use crate::telemetry::LogLevel;
+
+const EXAMPLES: &str = "\
+Examples:
+  In a pod, without flags: routes from the ConfigMap `gatepost`, HTTP on port 80
+    gatepost serve
+  On a laptop, routes from a file that may be edited at any time
+    gatepost serve --routes routes.yaml --http 127.0.0.1:8080
+  On a laptop, routes from a cluster
+    gatepost serve --kubeconfig ~/.kube/config --config-map web/routes --http 127.0.0.1:8080
+
+Access log: stdout. Everything else: stderr.
+Exit codes: 0 ended in order, 1 could not start or go on, 2 wrong usage.";
+
+/// Run the proxy. In a pod without further flags it does the whole job.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "More with --help.")]
+pub(super) struct Serve {
+    /// Routes from this ConfigMap, key `routes.yaml`; namespace: the own one
+    #[arg(long, value_name = "[NS/]NAME", env = "GATEPOST_CONFIG_MAP", default_value = "gatepost", value_parser = config_map)]
+    config_map: ConfigMap,
+
+    /// Routes from a file instead, watched for change; Kubernetes is not touched
+    #[arg(long, value_name = "FILE", env = "GATEPOST_ROUTES", conflicts_with_all = ["config_map", "kubeconfig"])]
+    routes: Option<PathBuf>,
+
+    /// How to reach the cluster from outside [default: in-cluster, else KUBECONFIG]
+    #[arg(long, value_name = "FILE", env = "GATEPOST_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The own namespace, where Services without one are looked for [default: the pod's]
+    #[arg(long, value_name = "NS", env = "GATEPOST_NAMESPACE")]
+    namespace: Option<String>,
+
+    /// Listen for HTTP; may be repeated. `[::]` is IPv4 too [default: [::]:80, none with --routes]
+    #[arg(long, value_name = "ADDR", env = "GATEPOST_HTTP", value_delimiter = ',', value_parser = listen_addr)]
+    http: Vec<SocketAddr>,
+
+    /// Answer /livez, /readyz, /metrics and /status here; may be repeated. Only /metrics unless it is loopback
+    #[arg(long, value_name = "ADDR", env = "GATEPOST_ADMIN", value_delimiter = ',', value_parser = listen_addr, default_value = "127.0.0.1:9180")]
+    admin: Vec<SocketAddr>,
+
+    /// Threads that serve [default: the CPUs that the cgroup grants]
+    #[arg(long, value_name = "N", env = "GATEPOST_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// Keep the last good routes here, so that a restart serves before the API server answers
+    #[arg(long, value_name = "DIR", env = "GATEPOST_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+
+    /// A ConfigMap may name backends on this machine itself (a file given with --routes always may)
+    #[arg(long, env = "GATEPOST_ALLOW_LOCAL_BACKENDS", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    allow_local_backends: bool,
+
+    /// DNS domain of the cluster [default: from resolv.conf, else cluster.local]
+    #[arg(long, value_name = "DOMAIN", env = "GATEPOST_CLUSTER_DOMAIN")]
+    cluster_domain: Option<String>,
+
+    /// Name server to ask [default: those of resolv.conf]
+    #[arg(long, value_name = "ADDR", env = "GATEPOST_RESOLVER", value_parser = resolver_addr)]
+    resolver: Option<SocketAddr>,
+
+    /// How the log on stderr is written [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", env = "GATEPOST_LOG", value_enum)]
+    log: Option<Log>,
+
+    /// error, warn, info, debug, trace, or directives such as warn,gatepost::control=debug
+    #[arg(long, value_name = "LEVEL", env = "GATEPOST_LOG_LEVEL", default_value = "info", value_parser = str::parse::<LogLevel>)]
+    log_level: LogLevel,
+}
+
+/// A ConfigMap by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ConfigMap {
+    namespace: Option<String>,
+    name: String,
+}
+
+/// `NAME` or `NAMESPACE/NAME`, each as Kubernetes allows it.
+fn config_map(text: &str) -> Result<ConfigMap, String> {
+    let (namespace, name) = match text.split_once('/') {
+        Some((namespace, name)) => (Some(namespace.to_owned()), name),
+        None => (None, text),
+    };
+    let is_label = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && text.starts_with(|first: char| first != '-')
+            && !text.ends_with('-')
+    };
+    if namespace.as_deref().is_some_and(|namespace| !is_label(namespace)) || !name.split('.').all(is_label) {
+        return Err("expected NAME or NAMESPACE/NAME in lower case letters, digits and dashes".to_owned());
+    }
+    Ok(ConfigMap { namespace, name: name.to_owned() })
+}
+
+impl Serve {
+    pub(super) fn run(self) -> ExitCode {
+        match self.settings() {
+            Ok(settings) => app::run(settings, |_| {}),
+            Err(error) => {
+                // a message that clap made too: same look
+                let _ = error.print();
+                ExitCode::from(USAGE)
+            }
+        }
+    }
+
+    /// What the flags come to, with every default that depends on another flag.
+    pub(super) fn settings(self) -> Result<app::Serve, clap::Error> {
+        let Serve {
+            config_map,
+            routes,
+            kubeconfig,
+            namespace,
+            mut http,
+            admin,
+            workers,
+            state_dir,
+            allow_local_backends,
+            cluster_domain,
+            resolver,
+            log,
+            log_level,
+        } = self;
+        if http.is_empty() {
+            if routes.is_some() {
+                return Err(usage(
+                    "with --routes nothing is listened on by itself: give at least one --http, such as --http 127.0.0.1:8080",
+                ));
+            }
+            http.push(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 80)));
+        }
+        let source = match routes {
+            Some(file) => app::Source::File(file),
+            None => app::Source::ConfigMap { namespace: config_map.namespace, name: config_map.name, kubeconfig },
+        };
+        Ok(app::Serve {
+            // who writes the file could as well start a proxy to this machine
+            allow_local_backends: allow_local_backends || matches!(source, app::Source::File(_)),
+            source,
+            namespace,
+            http,
+            admin,
+            workers: workers.map(usize::from),
+            state_dir,
+            cluster_domain,
+            resolver,
+            log: log.map(Into::into),
+            log_level,
+            ending: app::Ending::Orderly,
+        })
+    }
+}
+
+/// An error that looks as if clap had found it.
+fn usage(message: &str) -> clap::Error {
+    let mut cli = super::Cli::command();
+    // names the subcommand in full
+    cli.build();
+    let mut command = cli.find_subcommand("serve").cloned().unwrap_or(cli);
+    command.error(clap::error::ErrorKind::MissingRequiredArgument, message)
+}
+
+/// Reads flags as the process would, for tests.
+#[derive(Debug, clap::Parser)]
+#[cfg(test)]
+pub(super) struct Alone {
+    #[command(flatten)]
+    pub(super) serve: Serve,
+}

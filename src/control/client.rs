@@ -1,0 +1,232 @@
+//! The way to the API server. Doors: [`Kubernetes::connect`] reads the settings, [`ConfigMapName`] is what is watched.
+//! Every call of this client has a time limit of its own: an API server that is stopped takes connections and never
+//! says a byte.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use kube::client::{Body, ClientBuilder, DynBody};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::sync::watch;
+use tower::BoxError;
+use tower::util::{BoxService, MapFutureLayer};
+
+use super::{Error, Forbidden};
+
+/// Within this time an answer has begun, connecting and TLS included.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
+
+/// Where a pod finds its service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// A client of the API server, and the namespace that is ours.
+#[derive(Clone)]
+pub struct Kubernetes {
+    pub(super) client: kube::Client,
+    /// Changes whenever a call succeeds.
+    pub(super) answers: watch::Receiver<()>,
+    namespace: String,
+}
+
+/// A ConfigMap, `[NAMESPACE/]NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigMapName {
+    /// `None` is the namespace of the process.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl Kubernetes {
+    /// Reads the settings: `kubeconfig` if given, else the pod's service account, else the kubeconfig that kubectl
+    /// would use. Nothing is asked of the API server yet: it may be away.
+    pub async fn connect(kubeconfig: Option<&Path>, namespace: Option<&str>) -> Result<Kubernetes, Error> {
+        let mut config = settings(kubeconfig).await?;
+        // repeating is ours, with waits that we know
+        config.default_retry = false;
+        let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
+        let (answered, answers) = watch::channel(());
+        let client = client(config, answered)?;
+        Ok(Kubernetes { client, answers, namespace })
+    }
+
+    /// The namespace that is meant where none is named.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+}
+
+/// Whether this process has a service account, as in a pod.
+fn in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() && Path::new(SERVICE_ACCOUNT).exists()
+}
+
+async fn settings(kubeconfig: Option<&Path>) -> Result<kube::Config, Error> {
+    let (from, file) = match kubeconfig {
+        Some(path) => (path.display().to_string(), Kubeconfig::read_from(path)),
+        None if in_pod() => {
+            return kube::Config::incluster().map_err(|error| Error::Settings {
+                from: "the pod's service account".to_owned(),
+                reason: error.to_string(),
+            });
+        }
+        None => {
+            let from = default_kubeconfig();
+            if from.as_ref().is_none_or(|path| !path.exists()) {
+                let reason = match from {
+                    Some(path) => format!("{} does not exist", path.display()),
+                    None => "no home directory".to_owned(),
+                };
+                return Err(Error::NoCluster { reason });
+            }
+            ("KUBECONFIG or ~/.kube/config".to_owned(), Kubeconfig::read())
+        }
+    };
+    let unusable =
+        |error: kube::config::KubeconfigError| Error::Settings { from: from.clone(), reason: with_causes(&error) };
+    let file = file.map_err(unusable)?;
+    kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(unusable)
+}
+
+/// The first file of `KUBECONFIG`, else kubectl's own place.
+fn default_kubeconfig() -> Option<PathBuf> {
+    match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
+        Some(paths) => std::env::split_paths(&paths).find(|path| !path.as_os_str().is_empty()),
+        None => std::env::home_dir().map(|home| home.join(".kube/config")),
+    }
+}
+
+fn client(config: kube::Config, answered: watch::Sender<()>) -> Result<kube::Client, Error> {
+    let from = config.cluster_url.to_string();
+    let builder =
+        ClientBuilder::try_from(config).map_err(|error| Error::Settings { from, reason: with_causes(&error) })?;
+    let in_time = move |answer: Answer| {
+        let answered = answered.clone();
+        async move {
+            let answer = tokio::time::timeout(ANSWER, answer).await.map_err(|_| BoxError::from(NO_ANSWER))??;
+            if answer.status().is_success() {
+                answered.send_replace(());
+            }
+            Ok::<_, BoxError>(answer)
+        }
+    };
+    Ok(builder.with_layer(&MapFutureLayer::new(in_time)).build())
+}
+
+const NO_ANSWER: &str = "no answer within 15 s";
+
+/// What the service under the client gives for a request.
+type Answer = <BoxService<http::Request<Body>, http::Response<Box<DynBody>>, BoxError> as tower::Service<
+    http::Request<Body>,
+>>::Future;
+
+/// An error with what caused it, in one line; causes that repeat what was said are left out.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// What the API server said, when it said that we may not.
+pub(super) fn refusal(
+    error: &kube::Error,
+    verb: &'static str,
+    resource: &'static str,
+    name: &str,
+    namespace: &str,
+) -> Option<Error> {
+    let kube::Error::Api(status) = error else { return None };
+    let reason = status.message.clone();
+    match status.code {
+        401 => Some(Error::Unauthorized { reason }),
+        403 => {
+            let (name, namespace) = (name.to_owned(), namespace.to_owned());
+            Some(Error::Forbidden(Forbidden { verb, resource, name, namespace, reason }))
+        }
+        _ => None,
+    }
+}
+
+// === impl ConfigMapName ===
+
+impl FromStr for ConfigMapName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (namespace, name) = match text.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, text),
+        };
+        // a label for the namespace, a subdomain for the name; the API server knows the rest
+        let fits = |text: &str, also: &[u8]| {
+            let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || also.contains(&byte);
+            !text.is_empty() && text.bytes().all(inner)
+        };
+        if !fits(name, b"-.") || namespace.is_some_and(|namespace| !fits(namespace, b"-")) {
+            return Err(format!("{text:?} is no name of a ConfigMap: expected NAME or NAMESPACE/NAME"));
+        }
+        Ok(ConfigMapName { namespace: namespace.map(str::to_owned), name: name.to_owned() })
+    }
+}
+
+impl Default for ConfigMapName {
+    fn default() -> Self {
+        ConfigMapName { namespace: None, name: "gatepost".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_map_is_named_with_or_without_its_namespace() {
+        let of = |text: &str| text.parse::<ConfigMapName>();
+        let name = |namespace: Option<&str>, name: &str| ConfigMapName {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        assert_eq!(of("gatepost"), Ok(name(None, "gatepost")));
+        assert_eq!(of("edge/routes.v2"), Ok(name(Some("edge"), "routes.v2")));
+        for text in ["", "/", "a/", "/a", "a/b/c", "A", "a b", "name=x,metadata.namespace=y"] {
+            assert!(of(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer: inner")]
+        struct Outer(#[source] Inner);
+        #[derive(Debug, thiserror::Error)]
+        #[error("inner")]
+        struct Inner(#[source] std::io::Error);
+        assert_eq!(with_causes(&Outer(Inner(std::io::Error::other("disk")))), "outer: inner: disk");
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_that_is_not_there_is_named() {
+        let path = Path::new("/nonexistent/kubeconfig");
+        let error = Kubernetes::connect(Some(path), None).await.err().unwrap().to_string();
+        assert!(error.contains("/nonexistent/kubeconfig") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_names_verb_resource_and_the_manifest_that_grants_it() {
+        let status =
+            kube::core::Status { code: 403, message: "configmaps is forbidden".to_owned(), ..Default::default() };
+        let error = refusal(&kube::Error::Api(Box::new(status)), "list", "configmaps", "gatepost", "edge").unwrap();
+        let text = error.to_string();
+        for part in ["list", "configmaps", "\"gatepost\"", "\"edge\"", "deploy/rbac.yaml", "configmaps is forbidden"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where routes come from and how a change of them arrives. The only room that knows Kubernetes.
+//!
+//! Doors: [`Applier`] is the one pipeline from text to a published table. Two sources feed it: [`run_file`] watches a
+//! file, [`run_config_map`] a ConfigMap through the API. Whatever goes wrong with either, what serves goes on serving.
+//!
+//! ```text
+//! run_file | run_config_map ─► Applier::apply ─► config::parse ─► settle ─► RouteTable::build ─► Writer::publish
+//!                                     └ Outcome: the log line and the metrics are made here, the Event by the source
+//! ```
+
+mod applier;
+mod client;
+mod config_map;
+mod events;
+mod file;
+mod guard;
+mod outcome;
+mod state;
+
+use std::path::PathBuf;
+
+pub use applier::Applier;
+pub use client::{ConfigMapName, Kubernetes};
+pub use config_map::run_config_map;
+pub use file::run_file;
+pub use outcome::{Outcome, Reason, Verdict};
+
+use crate::config::Problem;
+
+/// The key of the ConfigMap that holds the routes.
+pub const KEY: &str = "routes.yaml";
+
+/// Whether a source gives up on what will not heal by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Outside a pod: somebody is looking at the terminal, so the first fault that needs a person ends the source.
+    UntilFault,
+    /// In a pod: it tries for ever, not ready until it has a table.
+    Endless,
+}
+
+/// Why a source of routes ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Neither in a pod nor a kubeconfig.
+    #[error(
+        "no Kubernetes cluster: this is no pod with a service account, and there is no kubeconfig ({reason}); name one with --kubeconfig or KUBECONFIG, or take the routes from a file with --routes"
+    )]
+    NoCluster {
+        /// What was tried last.
+        reason: String,
+    },
+    /// There is a kubeconfig or service account, but it can't be used.
+    #[error("the Kubernetes client settings of {from} cannot be used: {reason}")]
+    Settings {
+        /// The file, or the pod's service account.
+        from: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The API server knows us and says no.
+    #[error("{0}")]
+    Forbidden(Forbidden),
+    /// The API server does not know us.
+    #[error("the Kubernetes API does not accept our credentials: {reason}")]
+    Unauthorized {
+        /// What it said.
+        reason: String,
+    },
+    /// The routes file cannot be read.
+    #[error("the routes file {} cannot be read: {reason}", path.display())]
+    File {
+        /// As given.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// Nothing of the routes file can be used, and nothing serves yet.
+    #[error("no route can be taken from {}:\n{}", path.display(), outcome::lines(problems))]
+    Refused {
+        /// As given.
+        path: PathBuf,
+        /// Every one of them.
+        problems: Vec<Problem>,
+    },
+}
+
+/// What RBAC does not let us do, and what would.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "RBAC does not permit to {verb} {resource} {name:?} in namespace {namespace:?}: deploy/rbac.yaml grants it ({reason})"
+)]
+pub struct Forbidden {
+    /// `list`, `watch` or `create`.
+    pub verb: &'static str,
+    /// `configmaps` or `events`.
+    pub resource: &'static str,
+    /// Of the object.
+    pub name: String,
+    /// Of the object.
+    pub namespace: String,
+    /// What the API server said.
+    pub reason: String,
+}

@@ -1,0 +1,210 @@
+//! What a request allocates in a worker, from the client's first byte to the log line: nothing, once it is warm.
+//!
+//! A real worker in this process, a client and an app in threads of their own; only the worker's thread is counted.
+#![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait; it only hands on to the system's")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::backtrace::Backtrace;
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gatepost::config::{
+    AccessLog, Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern,
+    LogField, PathPattern, Rewrite, Route, Timeouts, Weighted,
+};
+use gatepost::lifecycle::{Lifecycle, Readiness};
+use gatepost::proxy::{Bound, Setup};
+use gatepost::routing::{RouteTable, published};
+use gatepost::telemetry::lines::Lines;
+use gatepost::telemetry::metrics::Metrics;
+use gatepost::upstream::{Policy, ResolverSettings, Settings};
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// What the worker's thread has allocated or grown.
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+/// Where, the last few times.
+static PLACES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// More places are not kept.
+const PLACES_KEPT: usize = 3;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Thread {
+    Unknown,
+    Worker,
+    Other,
+}
+
+thread_local! {
+    static THREAD: Cell<Thread> = const { Cell::new(Thread::Unknown) };
+}
+
+struct Counting;
+
+fn count() {
+    // a thread that is ending has no cell any more, and is no worker at work
+    let _ = THREAD.try_with(|thread| {
+        // what is done here may allocate too: that is not the worker's
+        let known = thread.replace(Thread::Other);
+        let is_worker = match known {
+            Thread::Unknown => std::thread::current().name().map(|name| name == "worker-0"),
+            known => Some(known == Thread::Worker),
+        };
+        if is_worker == Some(true) {
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+            if let Ok(mut places) = PLACES.lock()
+                && places.len() < PLACES_KEPT
+            {
+                places.push(Backtrace::force_capture().to_string());
+            }
+        }
+        thread.set(match is_worker {
+            Some(true) => Thread::Worker,
+            Some(false) => Thread::Other,
+            None => Thread::Unknown,
+        });
+    });
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Requests after which everything that is reused is there.
+const WARM_UP: usize = 200;
+const COUNTED: usize = 2_000;
+/// What the worker's own sweeps and a log buffer more may cost in all, whatever the number of requests.
+const AROUND: u64 = 20;
+
+const BODY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+#[test]
+fn a_small_request_allocates_nothing_in_a_warm_worker() {
+    let app = start_app();
+    let proxy = start_worker(app);
+    let mut client = TcpStream::connect(proxy).unwrap();
+    client.set_nodelay(true).unwrap();
+    let plain = "GET /warm?x=1 HTTP/1.1\r\nhost: www.example.com\r\n\r\n";
+    let browser = "GET /warm HTTP/1.1\r\nhost: www.example.com\r\nuser-agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\
+        accept: text/html,*/*;q=0.8\r\naccept-encoding: gzip, br\r\naccept-language: en-GB,en;q=0.9\r\n\
+        cookie: session=5f2b8d9c1e7a; theme=dark\r\nreferer: http://www.example.com/\r\nconnection: keep-alive\r\n\
+        x-forwarded-for: 192.0.2.1\r\nsec-fetch-dest: document\r\nsec-fetch-mode: navigate\r\n\r\n";
+    let mut ask = |times: usize| {
+        for request in [plain, browser].into_iter().cycle().take(times) {
+            client.write_all(request.as_bytes()).unwrap();
+            read_answer(&mut client);
+        }
+    };
+    ask(WARM_UP);
+    assert_ne!(ALLOCATIONS.swap(0, Ordering::Relaxed), 0, "the first requests allocate, or the counter does not count");
+    PLACES.lock().unwrap().clear();
+    ask(COUNTED);
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+    assert!(
+        allocations <= AROUND,
+        "{allocations} allocations in {COUNTED} requests, the first of them:\n{}",
+        PLACES.lock().unwrap().join("\n\n")
+    );
+}
+
+fn read_answer(client: &mut TcpStream) {
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(BODY.as_bytes()) {
+        let n = client.read(&mut buffer).unwrap();
+        assert_ne!(n, 0, "closed after {:?}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&buffer[..n]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// Answers every head that arrives whole.
+fn start_app() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            std::thread::spawn(move || {
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{BODY}", BODY.len());
+                let mut head = Vec::new();
+                let mut buffer = [0; 4096];
+                while let Ok(n @ 1..) = socket.read(&mut buffer) {
+                    head.extend_from_slice(&buffer[..n]);
+                    if head.ends_with(b"\r\n\r\n") {
+                        head.clear();
+                        socket.write_all(answer.as_bytes()).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    addr
+}
+
+/// One worker as `serve` starts it, with log and metrics, all to `app`.
+fn start_worker(app: SocketAddr) -> SocketAddr {
+    let fields = vec![LogField::Ts, LogField::Id, LogField::Client, LogField::Host, LogField::Path, LogField::Ms];
+    let access_log = AccessLog { fields, ..AccessLog::default() };
+    let config = Config { routes: vec![route(app)], access_log, ..Config::default() };
+    let (writer, routes) = published::channel(Some(RouteTable::build(&config, 1).unwrap().into()));
+    let lifecycle = Lifecycle::new(&Readiness::default());
+    let setup = Setup {
+        routes,
+        metrics: Metrics::new(),
+        lines: Some(Lines::start(std::io::sink()).unwrap()),
+        stage: lifecycle.stage(),
+        upstream: Settings {
+            resolver: ResolverSettings::servers(&[]),
+            policy: Policy { allow_local: true },
+            namespace: "default".into(),
+            cluster_domain: "cluster.local".into(),
+        },
+        loop_id: "gatepost-test".into(),
+    };
+    let bound = Bound::bind(&["127.0.0.1:0".parse().unwrap()], 1, false).unwrap();
+    let addr = bound.local_addrs()[0];
+    gatepost::proxy::start(bound, &setup).unwrap();
+    // the worker lives as long as the process of the test
+    std::mem::forget((lifecycle, writer));
+    addr
+}
+
+fn route(app: SocketAddr) -> Route {
+    let to =
+        Backend { scheme: BackendScheme::Http, name: BackendName::Ip(app.ip()), port: BackendPort::Number(app.port()) };
+    Route {
+        line: 1,
+        hosts: vec![HostPattern::Exact("www.example.com".into())],
+        path: PathPattern::Prefix("/".into()),
+        conditions: Conditions::default(),
+        action: Action::Forward(vec![Weighted { to, weight: 1 }]),
+        rewrite: Rewrite::default(),
+        headers: HeaderEdits::default(),
+        timeouts: Timeouts::default(),
+        max_body: None,
+        via: false,
+        log: true,
+    }
+}
