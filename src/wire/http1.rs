@@ -158,6 +158,10 @@ impl Http1 {
         self.incoming.trailers()
     }
 
+    pub(super) fn takes_trailers(&self) -> bool {
+        self.outgoing.takes_trailers()
+    }
+
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Fault>> {
         if self.announced == 0 {
             self.outgoing.before(data.len(), self.stream.queue()).map_err(|_| Fault::Length)?;

@@ -83,6 +83,14 @@ impl Side {
         }
     }
 
+    /// Whether fields behind the body that goes to this peer find a place.
+    pub fn takes_trailers(&self) -> bool {
+        match self {
+            Side::Http1(http1) => http1.takes_trailers(),
+            Side::Http2(_) => true,
+        }
+    }
+
     /// Whether the body that this peer sends has been read to its end.
     pub fn is_incoming_done(&self) -> bool {
         match self {

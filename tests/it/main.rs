@@ -3,5 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it is wrong")]
 #![allow(missing_docs, unreachable_pub, reason = "nothing outside of this binary sees it")]
 
+mod actions;
+mod bodies;
+mod failures;
+mod fields;
+mod interim;
+mod messages;
+mod names;
+mod refused;
+mod retry;
 mod routing;
 mod support;
+mod websocket;

@@ -199,6 +199,11 @@ impl Conn {
         self.reader.exactly(n).expect("bytes")
     }
 
+    /// Exactly that many bytes, unless the proxy ends before.
+    pub fn try_exactly(&mut self, n: usize) -> Option<Vec<u8>> {
+        self.reader.exactly(n).ok()
+    }
+
     /// What comes until the proxy's end of this direction.
     pub fn rest(&mut self) -> Vec<u8> {
         self.reader.rest().expect("bytes and an end")
