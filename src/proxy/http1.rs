@@ -56,7 +56,7 @@ async fn next(worker: &Rc<Worker>, client: &mut Client, first: bool) -> Option<N
             return Poll::Ready(if silent { None } else { Some(Err(Blame::Slow)) });
         }
         // between requests, and only there, a connection ends without a word
-        if silent && worker.is_draining() {
+        if worker.is_draining() && http1.stream().is_silent() {
             return Poll::Ready(None);
         }
         let head = exchange.get_or_insert_with(|| worker.take_exchange());
@@ -153,5 +153,6 @@ pub(super) async fn told(worker: &Worker, client: &mut Client, x: &mut Exchange,
     if client.answered || verdict.status == 499 {
         return false;
     }
+    client.close |= worker.is_draining();
     answer::error(client, x, verdict).await.is_ok()
 }
