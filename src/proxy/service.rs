@@ -3,9 +3,12 @@
 //! One door: [`handle`]. The order of what happens to a request is this function and nowhere else.
 
 use std::fmt::Write;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Poll;
 
+use super::answer;
 use super::client::Client;
 use super::error::{Blame, Error, Unrouted};
 use super::exchange::{Exchange, Opened};
@@ -14,7 +17,6 @@ use super::headers::{self, Departure};
 use super::relay::{self, Relay};
 use super::table::{RouteState, Table};
 use super::worker::Worker;
-use super::{answer, client};
 use crate::config::{Action, BackendScheme};
 use crate::message::{Framing, Method, Name, Version};
 use crate::routing::Route;
@@ -70,7 +72,8 @@ async fn forward(
     if waits && http2 {
         // hyper shows no interim answers: the client is asked for its body at once
         x.answer.start_response(100);
-        client::Client::interim(&mut client.side, version, &x.answer);
+        Client::interim(&mut client.side, version, &x.answer);
+        poll_fn(|cx| Poll::Ready(drop(client.side.poll_flush(cx)))).await;
     }
     let expect = waits && !http2;
     let departure = Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };
