@@ -38,8 +38,9 @@ pub(super) async fn handle(worker: &Rc<Worker>, peer: &Peer, client: &mut Client
     let table = worker.table().ok_or(Unrouted::NoTable)?; //          1  one generation decides
     identify(worker, &table, peer, x);
     let Exchange { target, request, .. } = &mut **x;
-    target.set(request).map_err(Blame::Target)?; //                   2  what was asked for
+    let asked = target.set(request); //                               2  what was asked for
     refuse(worker, x)?; //                                               what no route can allow
+    asked.map_err(Blame::Target)?;
     let route = find(worker, &table, x)?; //                          4  which route takes it
     drop(table); //                                                      an hour-long tunnel pins one route, not ten thousand
     client.deadline.limit(route.route.rule.timeouts.request);
@@ -107,8 +108,17 @@ async fn forward(
     relay.run(x, sent.at).await
 }
 
+/// For the record of a request that is refused before [`handle`]: who asked, and for what as far as that can be told.
+pub(super) fn introduce(worker: &Worker, peer: &Peer, x: &mut Exchange) {
+    if let Some(table) = worker.table() {
+        identify(worker, &table, peer, x);
+    }
+    // what could not be read is empty then, and nothing of an earlier request is left
+    let _ = x.target.set(&x.request);
+}
+
 /// Who asks, under which id.
-pub(super) fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
+fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
     let Exchange { request, client_text, id, facts, .. } = x;
     facts.origin = Origin::of(peer.addr.ip(), request, &table.routes.settings().trust);
     facts.table = Some(Rc::clone(table));
