@@ -142,7 +142,10 @@ impl Testbed {
             "users": [{"name": "user", "user": user}],
             "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": "user"}}],
         });
-        fs::write(&path, config.to_string()).unwrap();
+        // tests of several threads ask for the same one: none may see it half written
+        let new = path.with_extension(format!("{:?}", std::thread::current().id()));
+        fs::write(&new, config.to_string()).unwrap();
+        fs::rename(&new, &path).unwrap();
         path
     }
 

@@ -1,13 +1,12 @@
 #!/bin/bash
 # Builds kube-apiserver from Go modules into the cache, unless it is there already, and prints its path.
-# The folder's name is made of go.mod, so that another version is another folder.
-#   build.sh --is-built    builds nothing, tells by its exit code whether there is anything to build
+# --is-built only asks. The folder's name is made of go.mod, so that another version is another folder.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/kubernetes
 hash=$(sha256sum "$here/go.mod" | cut -c1-16)
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/gatepost/testbed/$hash
 if [ "${1:-}" = --is-built ]; then
-  [ -x "$folder/kube-apiserver" ]
+  test -x "$folder/kube-apiserver"
   exit
 fi
 if [ ! -x "$folder/kube-apiserver" ]; then
