@@ -29,7 +29,7 @@ pub(super) struct Check {
     files: Vec<PathBuf>,
 
     /// For people, or for programs
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// With the lines concerned
-    Human,
+    Text,
     /// One object
     Json,
 }
@@ -63,7 +63,7 @@ impl Check {
         let Check { files, format } = self;
         let reports: Vec<Report> = files.iter().map(read).collect();
         let text = match format {
-            Format::Human => human(&reports, is_colourful()),
+            Format::Text => human(&reports, is_colourful()),
             Format::Json => machine(&reports),
         };
         let printed = print(&text);

@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod serve;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -29,6 +30,7 @@ enum Command {
     Serve(Box<serve::Serve>),
     Demo(demo::Demo),
     Check(check::Check),
+    Explain(explain::Explain),
     Schema(Schema),
     Completions(Completions),
 }
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Schema(Schema {}) => print(&format!("{:#}\n", crate::config::schema())),
         Command::Completions(Completions { shell }) => {
             let mut script = Vec::new();

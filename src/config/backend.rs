@@ -62,6 +62,10 @@ impl fmt::Display for Backend {
         }
         match &self.name {
             BackendName::Service { name, namespace: None } => f.write_str(name)?,
+            // a name that ends in a number would be read as an address
+            BackendName::Service { name, namespace: Some(namespace) } if namespace.bytes().all(is_digit) => {
+                write!(f, "{name}.{namespace}.svc")?;
+            }
             BackendName::Service { name, namespace: Some(namespace) } => write!(f, "{name}.{namespace}")?,
             BackendName::Outside(name) => write!(f, "{name}.")?,
             BackendName::Ip(IpAddr::V4(ip)) => write!(f, "{ip}")?,
@@ -73,6 +77,10 @@ impl fmt::Display for Backend {
             BackendPort::Named(name) => write!(f, ":{name}"),
         }
     }
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
 }
 
 impl FromStr for Backend {
@@ -216,4 +224,103 @@ fn port_of(text: &str) -> Result<BackendPort, Invalid> {
     }
     let hint = "write its number, or its name in the Service: at most 15 of a-z, 0-9 and `-`";
     Err(Invalid::new(format!("`{}` is no port", brief(text)), hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str, namespace: Option<&str>) -> BackendName {
+        BackendName::Service { name: name.to_owned(), namespace: namespace.map(str::to_owned) }
+    }
+
+    #[test]
+    fn what_a_name_is_is_told_by_its_form() {
+        let outside = |name: &str| BackendName::Outside(name.to_owned());
+        for (written, name) in [
+            ("app:80", service("app", None)),
+            ("APP:80", service("app", None)),
+            ("app.shop:80", service("app", Some("shop"))),
+            ("app.shop.svc:80", service("app", Some("shop"))),
+            ("app.shop.svc.cluster.local:80", service("app", Some("shop"))),
+            ("app.shop.svc.cluster.local.:80", outside("app.shop.svc.cluster.local")),
+            ("example.com.:80", outside("example.com")),
+            ("api.example.com:80", outside("api.example.com")),
+            ("bücher.example.com:80", outside("xn--bcher-kva.example.com")),
+            ("10.0.0.7:80", BackendName::Ip("10.0.0.7".parse().unwrap())),
+            ("[fd00::7]:80", BackendName::Ip("fd00::7".parse().unwrap())),
+            ("[::ffff:10.0.0.7]:80", BackendName::Ip("10.0.0.7".parse().unwrap())),
+            ("localhost:80", BackendName::Localhost),
+        ] {
+            let port = BackendPort::Number(80);
+            assert_eq!(written.parse(), Ok(Backend { scheme: BackendScheme::Http, name, port }), "{written}");
+        }
+    }
+
+    #[test]
+    fn scheme_and_port_are_read() {
+        let backend: Backend = "h2c://app:grpc-web".parse().unwrap();
+        let port = BackendPort::Named("grpc-web".to_owned());
+        assert_eq!(backend, Backend { scheme: BackendScheme::H2c, name: service("app", None), port });
+        assert_eq!("http://app:80".parse::<Backend>().unwrap().to_string(), "app:80");
+    }
+
+    #[test]
+    fn what_is_no_backend_is_refused() {
+        for written in [
+            "",
+            ":80",
+            "app",
+            "app:",
+            "app:0",
+            "app:65536",
+            "app:-1",
+            "app:HTTP",
+            "app:80:80",
+            "app:80/",
+            "app:80/x",
+            "http://app",
+            "https://app:80",
+            "ftp://app:80",
+            "u@app:80",
+            "*.app:80",
+            "::1:80",
+            "[::1]",
+            "10.0.0.7:http",
+            "localhost:http",
+            "a.example.com:http",
+            "a_b:80",
+            "a.b.svc.example.com:80",
+            "pod.app.shop.svc:80",
+            "1.2.3:80",
+            "a b:80",
+        ] {
+            assert!(written.parse::<Backend>().is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_node_itself_are_known() {
+        for written in [
+            "localhost:1",
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "0.0.0.0:1",
+            "169.254.169.254:1",
+            "100.100.100.200:1",
+            "[::1]:1",
+            "[::]:1",
+            "[fe80::1]:1",
+            "[fd00:ec2::254]:1",
+            "[::ffff:127.0.0.1]:1",
+            "[64:ff9b::7f00:1]:1",
+            "app.dev.localhost:1",
+        ] {
+            assert!(written.parse::<Backend>().unwrap().is_local_address(), "{written}");
+        }
+        for written in ["app:1", "10.0.0.7:1", "[fd00::7]:1", "api.example.com:1", "[64:ff9b::a00:7]:1", "192.0.0.1:1"]
+        {
+            assert!(!written.parse::<Backend>().unwrap().is_local_address(), "{written}");
+        }
+    }
 }

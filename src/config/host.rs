@@ -164,3 +164,64 @@ fn label_is_good(label: &str) -> Result<(), &'static str> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_one_form() {
+        for (written, form) in [
+            ("www.example.com", "www.example.com"),
+            ("WWW.Example.COM.", "www.example.com"),
+            ("www.example.com:8080", "www.example.com"),
+            ("*.Example.com", "*.example.com"),
+            ("*", "*"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("*.BÜCHER.example", "*.xn--bcher-kva.example"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("my_app.example", "my_app.example"),
+            ("localhost", "localhost"),
+            ("10.0.0.7:80", "10.0.0.7"),
+            ("[::1]", "[::1]"),
+            ("[FD00::7]:443", "[fd00::7]"),
+            ("fd00:0::7", "[fd00::7]"),
+            ("[::ffff:10.0.0.7]", "10.0.0.7"),
+        ] {
+            assert_eq!(written.parse::<HostPattern>().map(|host| host.to_string()), Ok(form.to_owned()), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for written in [
+            "",
+            ".",
+            "*.",
+            "**",
+            "*example.com",
+            "*.*.example.com",
+            "www.*.com",
+            "a..b",
+            ".a",
+            "-a.example",
+            "a-.example",
+            "a b",
+            "a,b",
+            "a/b",
+            "http://a.example",
+            "a.example:http",
+            "1.2.3",
+            "1.2.3.4.5",
+            "300.1.1.1",
+            "*.10.0.0.7",
+            "xn--0.example",
+            "user@a.example",
+        ] {
+            assert!(written.parse::<HostPattern>().is_err(), "{written}");
+        }
+        let label = "a".repeat(64);
+        assert!(label.parse::<HostPattern>().is_err());
+        assert!(vec!["a".repeat(60); 5].join(".").parse::<HostPattern>().is_err());
+    }
+}

@@ -22,6 +22,7 @@ mod path;
 mod problem;
 mod read;
 mod record;
+mod redirect;
 mod route;
 mod schema;
 mod sections;
@@ -29,6 +30,7 @@ mod settle;
 mod suggest;
 mod template;
 mod units;
+mod values;
 
 #[cfg(test)]
 mod tests;

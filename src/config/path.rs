@@ -213,3 +213,74 @@ fn no_climb(text: &str, path: &str) -> Result<(), Invalid> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_has_the_form_that_paths_are_matched_in() {
+        for (written, form) in [
+            ("/", "/"),
+            ("//", "/"),
+            ("/api", "/api"),
+            ("/api/", "/api"),
+            ("//api///v1//", "/api/v1"),
+            ("/%61pi/%7Eme", "/api/~me"),
+            ("/a%2fb%3f", "/a%2Fb%3F"),
+            ("/é", "/%C3%A9"),
+            ("/%c3%a9", "/%C3%A9"),
+            ("/a:b@c;d=e,f", "/a:b@c;d=e,f"),
+            ("/.well-known/x", "/.well-known/x"),
+            ("/a..b/...", "/a..b/..."),
+            ("/*x", "/*x"),
+        ] {
+            assert_eq!(written.parse(), Ok(PathPattern::Prefix(form.to_owned())), "{written}");
+        }
+    }
+
+    #[test]
+    fn an_exact_path_keeps_its_last_slash() {
+        assert_eq!(normal("/x//"), Ok("/x/".to_owned()));
+    }
+
+    #[test]
+    fn what_no_request_can_have_is_refused() {
+        for written in [
+            "",
+            "api",
+            "/api?x",
+            "/api#x",
+            "/a b",
+            "/a\\b",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%+1",
+            "/%00",
+            "/./a",
+            "/a/..",
+            "/%2e%2e/a",
+            "/a%2f..%2fb",
+            "/a/..;/b",
+            "/a%5c..",
+            "/*",
+            "/api/*",
+            "/api/**",
+            "/[a]",
+            "/{x}",
+            "^/a",
+            "~ /a",
+            "/a\n",
+        ] {
+            assert!(written.parse::<PathPattern>().is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_path_for_an_app_is_no_host() {
+        assert_eq!(target("/x//y/"), Ok("/x//y/".to_owned()));
+        assert!(target("//evil.example").is_err());
+        assert!(target("/a/../b").is_err());
+    }
+}

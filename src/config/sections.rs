@@ -6,11 +6,12 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::file::Node;
-use super::read::{Decode, Reader, Whole, brief};
+use super::read::{Decode, Reader, brief};
 use super::record::record;
 use super::schema::Definitions;
 use super::suggest::nearest;
 use super::units::{OrNone, Positive};
+use super::values::Whole;
 use super::{Defaults, Drain, Duration, HeaderEdits, Limits, PartialTimeouts, Size, Trust};
 
 record! {

@@ -113,3 +113,33 @@ impl Decode for Template {
         json!({"type": ["string", "number", "boolean"]})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_text_and_places() {
+        let text = |text: &str| TemplatePart::Text(text.to_owned());
+        for (written, parts) in [
+            ("", vec![]),
+            ("plain", vec![text("plain")]),
+            ("{host}", vec![TemplatePart::Host]),
+            ("a{client.ip}b", vec![text("a"), TemplatePart::ClientIp, text("b")]),
+            ("{{host}}", vec![text("{host}")]),
+            ("{{{path}}}", vec![text("{"), TemplatePart::Path, text("}")]),
+            ("{scheme}{query}{request.id}", vec![TemplatePart::Scheme, TemplatePart::Query, TemplatePart::RequestId]),
+        ] {
+            assert_eq!(written.parse(), Ok(Template(parts)), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_filled_is_refused() {
+        for written in ["{", "}", "{host", "host}", "{}", "{hots}", "{ host }", "a\nb", "a\0b", "{ho\u{e9}st}"] {
+            assert!(written.parse::<Template>().is_err(), "{written:?}");
+        }
+        let Err(Invalid { hint, .. }) = "{remote_addr}".parse::<Template>() else { panic!() };
+        assert_eq!(hint.as_deref(), Some("did you mean `{client.ip}`?"));
+    }
+}

@@ -207,3 +207,83 @@ impl<T: Decode> Decode for OrNone<T> {
         json!({"anyOf": [{"const": "none"}, T::schema(definitions)]})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (written, millis) in [
+            ("5s", 5000),
+            ("300ms", 300),
+            ("1m30s", 90_000),
+            ("1h", 3_600_000),
+            ("0s", 0),
+            ("90s", 90_000),
+            ("1h1ms", 3_600_001),
+        ] {
+            assert_eq!(written.parse(), Ok(Duration(millis)), "{written}");
+        }
+        assert_eq!(Duration(90_000).to_string(), "1m30s");
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for written in [
+            "",
+            "5",
+            "s",
+            "1.5s",
+            "-1s",
+            "1s1m",
+            "1s1s",
+            "1d",
+            "5 s",
+            "5S",
+            "87601h",
+            "99999999999999999999s",
+            "18446744073709551615h",
+            "1s ",
+        ] {
+            assert!(written.parse::<Duration>().is_err(), "{written}");
+        }
+        assert!("87600h".parse::<Duration>().is_ok(), "ten years");
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        for (written, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("64Ki", 65_536),
+            ("10Mi", 10 << 20),
+            ("1M", 1_000_000),
+            ("1k", 1000),
+            ("1K", 1000),
+            ("2Gi", 2 << 30),
+        ] {
+            assert_eq!(written.parse(), Ok(Size(bytes)), "{written}");
+        }
+        assert_eq!([Size(65_536), Size(1_000_000), Size(1001)].map(|size| size.to_string()), ["64Ki", "1M", "1001"]);
+    }
+
+    #[test]
+    fn units_of_other_proxies_name_ours() {
+        for (written, ours) in [
+            ("10m", "10Mi"),
+            ("10mb", "10Mi"),
+            ("10MB", "10Mi"),
+            ("10MiB", "10Mi"),
+            ("64kb", "64Ki"),
+            ("1gb", "1Gi"),
+            ("9B", "9"),
+        ] {
+            let Err(Invalid { hint, .. }) = written.parse::<Size>() else { panic!("{written}") };
+            assert_eq!(hint, Some(format!("write `{ours}`")), "{written}");
+        }
+        for written in ["", "x", "-1", "1.5Mi", "1 Mi", "10x", "99999999999999999999", "18446744073709551615Ti"] {
+            assert!(written.parse::<Size>().is_err(), "{written}");
+        }
+    }
+}

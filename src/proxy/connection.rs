@@ -131,3 +131,45 @@ async fn speaks_http2(stream: &mut Stream, deadline: &Deadline, worker: &Worker)
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Stage;
+    use crate::{routing, telemetry, upstream};
+
+    /// What one connection's task may take: with tokio's header (about 100 bytes), its registration (about 250) and the
+    /// deadline's cell (about 150) an idle connection stays under 2.5 KiB.
+    const TASK: usize = 2100;
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default()).unwrap();
+        let size = runtime.block_on(async {
+            let (_writer, routes) = routing::published::channel(None);
+            let setup = super::super::Setup {
+                routes,
+                metrics: telemetry::metrics::Metrics::new(),
+                lines: None,
+                stage: tokio::sync::watch::Sender::new(Stage::Serving).subscribe(),
+                upstream: upstream::Settings {
+                    resolver: upstream::ResolverSettings::servers(&[]),
+                    policy: upstream::Policy { allow_local: true },
+                    namespace: String::new(),
+                    cluster_domain: String::new(),
+                },
+                loop_id: String::new(),
+            };
+            let worker = Worker::new(setup, Default::default(), 1);
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let (socket, accepted) =
+                tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+            drop(socket.unwrap());
+            let (socket, addr) = accepted.unwrap();
+            let peer = Peer { addr, text: String::new() };
+            size_of_val(&serve(&worker, peer, socket))
+        });
+        assert!(size <= TASK, "{size} bytes");
+    }
+}

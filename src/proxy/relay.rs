@@ -78,6 +78,13 @@ impl Relay<'_> {
         }
         x.facts.bytes_in = x.facts.bytes_in.max(self.upload.bytes());
         x.facts.bytes_out = download.bytes();
+        if self.upload.has_lost_trailers() || download.has_lost_trailers() {
+            self.worker.metrics.trailers_dropped();
+        }
+        if result.is_err() {
+            // what came before a cut is still the client's, as far as it takes it at once
+            poll_fn(|cx| Poll::Ready(drop(self.client.side.poll_flush(cx)))).await;
+        }
         result?;
         if !waited {
             // all of it came with the head: no need to ask for the time again

@@ -98,6 +98,7 @@ async fn forward(
     let reusable = !answer.wants_close() && (answer.version() != Version::Http10 || answer.wants_keep_alive());
     let endless = relay::is_endless(answer);
     headers::to_client(x, rule);
+    client.close |= worker.is_draining();
     client.send_head(&x.answer, sent.framing).map_err(lost)?;
     let relay = Relay { worker, route, client, app: sent.app, upload, reusable, endless: tunnel || endless, tunnel };
     relay.run(x, sent.at).await

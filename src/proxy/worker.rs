@@ -91,9 +91,12 @@ impl Running {
     /// # Errors
     /// The first worker that ended for another reason.
     pub async fn join(self) -> Result<(), WorkerError> {
-        let ends = self.workers.into_iter().map(async |worker| worker.await.unwrap_or(Err(WorkerError::Panicked)));
-        futures_util::future::try_join_all(ends).await.map(|_| ())
+        futures_util::future::try_join_all(self.workers.into_iter().map(ended)).await.map(|_| ())
     }
+}
+
+async fn ended(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Result<(), WorkerError> {
+    worker.await.unwrap_or(Err(WorkerError::Panicked))
 }
 
 fn run(
@@ -143,6 +146,7 @@ pub(super) struct Worker {
     pub(super) lines: RefCell<Option<WorkerLines>>,
     routes: RefCell<Reader>,
     table: RefCell<Option<Rc<Table>>>,
+    #[expect(clippy::vec_box, reason = "they are lent and taken back as boxes")]
     exchanges: RefCell<Vec<Box<Exchange>>>,
     workers: usize,
     open: Cell<usize>,
@@ -154,7 +158,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
+    pub(super) fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
         let Setup { routes, metrics, lines, stage: _, upstream, loop_id } = setup;
         let metrics = metrics.worker();
         let deadlines = Rc::new(Deadlines::default());

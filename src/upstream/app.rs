@@ -29,7 +29,7 @@ enum Way {
 }
 
 impl App {
-    pub(super) fn http1(pool: &Rc<Pool>, http1: Http1, address: SocketAddr, reused: bool) -> Self {
+    pub(super) fn http1(pool: &Rc<Pool>, http1: Box<Http1>, address: SocketAddr, reused: bool) -> Self {
         App { side: Side::Http1(http1), address, reused, way: Way::Http1(Rc::clone(pool)) }
     }
 

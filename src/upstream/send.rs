@@ -194,8 +194,8 @@ impl Exchange<'_> {
                 Poll::Ready(Ok(())) => {}
             }
             match self.answer.status() {
-                101 if !self.request.upgrade => {
-                    return Poll::Ready(Err(Error::Broken("the app switched protocols unasked")));
+                101 if !(self.request.upgrade && self.answer.upgrade_to_websocket()) => {
+                    return Poll::Ready(Err(Error::Broken("the app switched to a protocol that nobody asked for")));
                 }
                 100 | 102..=199 if self.interims == INTERIM => {
                     return Poll::Ready(Err(Error::Broken("the app sends interim answers without end")));

@@ -37,25 +37,20 @@ pub enum Closed {
 
 impl Http1 {
     /// Takes over a connected socket.
-    pub fn new(stream: Stream) -> Self {
-        Http1 {
+    pub fn new(stream: Stream) -> Box<Self> {
+        Box::new(Http1 {
             stream,
             seen: 0,
             incoming: BodyReader::new(Framing::None),
             ready: 0,
             outgoing: BodyWriter::new(Framing::None),
             announced: 0,
-        }
+        })
     }
 
     /// The socket and its queues.
     pub fn stream(&mut self) -> &mut Stream {
         &mut self.stream
-    }
-
-    /// Gives the socket back, with what had been read from it.
-    pub fn into_stream(self) -> Stream {
-        self.stream
     }
 
     /// Reads a request's head into `head`.
@@ -161,6 +156,10 @@ impl Http1 {
 
     pub(super) fn trailers(&self) -> Option<&Trailers> {
         self.incoming.trailers()
+    }
+
+    pub(super) fn takes_trailers(&self) -> bool {
+        self.outgoing.takes_trailers()
     }
 
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Fault>> {

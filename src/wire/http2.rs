@@ -24,8 +24,8 @@ pub struct Http2 {
 
 impl Http2 {
     /// A stream whose body arrives from `incoming`; what leaves it goes to `outgoing` once there is one.
-    pub fn new(incoming: Option<Incoming>, outgoing: Option<SlotSender>) -> Self {
-        Http2 { incoming, current: Bytes::new(), trailers: None, outgoing }
+    pub fn new(incoming: Option<Incoming>, outgoing: Option<SlotSender>) -> Box<Self> {
+        Box::new(Http2 { incoming, current: Bytes::new(), trailers: None, outgoing })
     }
 
     /// The answer's body begins to arrive.

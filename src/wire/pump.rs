@@ -26,6 +26,7 @@ pub struct Pump {
     tunnel: bool,
     /// Something moved since [`Pump::take_progress`].
     progress: bool,
+    lost_trailers: bool,
 }
 
 /// Which side broke the body.
@@ -42,7 +43,8 @@ pub enum Broken {
 impl Pump {
     /// A body of at most `limit` bytes.
     pub fn new(limit: Option<u64>) -> Self {
-        Pump { stage: Stage::Open, bytes: 0, limit: limit.unwrap_or(u64::MAX), tunnel: false, progress: false }
+        let limit = limit.unwrap_or(u64::MAX);
+        Pump { stage: Stage::Open, bytes: 0, limit, tunnel: false, progress: false, lost_trailers: false }
     }
 
     /// One direction of a tunnel.
@@ -58,6 +60,11 @@ impl Pump {
     /// Whether the body is through, its end included.
     pub fn is_done(&self) -> bool {
         self.stage == Stage::Done
+    }
+
+    /// Whether there were fields behind the body and no place for them.
+    pub fn has_lost_trailers(&self) -> bool {
+        self.lost_trailers
     }
 
     /// The rest of the body is given up.
@@ -96,6 +103,7 @@ impl Pump {
         if self.stage == Stage::Ending {
             if !self.tunnel {
                 ready!(to.poll_end(cx, from.trailers())).map_err(Broken::Sink)?;
+                self.lost_trailers = from.trailers().is_some_and(|fields| !fields.is_empty()) && !to.takes_trailers();
             }
             self.stage = Stage::Flushing;
         }

@@ -9,13 +9,13 @@ use super::buffer::SMALL;
 use super::{Http1, Http2};
 use crate::message::{Malformed, Trailers};
 
-/// One peer of a request.
-#[allow(clippy::large_enum_variant, reason = "one a connection, and the larger is the common one")]
+/// One peer of a request. On the heap, once for a connection or stream: a pooled one is handed around without a copy,
+/// and the state of a request that holds one stays small.
 pub enum Side {
     /// The whole connection is at this request's disposal.
-    Http1(Http1),
+    Http1(Box<Http1>),
     /// One stream of a shared connection.
-    Http2(Http2),
+    Http2(Box<Http2>),
 }
 
 /// What a body's next piece is.
@@ -80,6 +80,14 @@ impl Side {
         match self {
             Side::Http1(http1) => http1.trailers(),
             Side::Http2(http2) => http2.trailers(),
+        }
+    }
+
+    /// Whether fields behind the body that goes to this peer find a place.
+    pub fn takes_trailers(&self) -> bool {
+        match self {
+            Side::Http1(http1) => http1.takes_trailers(),
+            Side::Http2(_) => true,
         }
     }
 

@@ -1,0 +1,17 @@
+//! The second ring: the real data plane in this process, on real sockets, with clients and apps that do exactly what a
+//! test tells them. `support` is the language; each module is one subject.
+#![allow(clippy::unwrap_used, reason = "a test fails where it is wrong")]
+#![allow(missing_docs, unreachable_pub, reason = "nothing outside of this binary sees it")]
+
+mod actions;
+mod bodies;
+mod failures;
+mod fields;
+mod interim;
+mod messages;
+mod names;
+mod refused;
+mod retry;
+mod routing;
+mod support;
+mod websocket;

@@ -1,0 +1,105 @@
+//! A client that sends exactly the bytes it is told to.
+//!
+//! One door: [`Client`]. Reads are bounded only so that a test that fails ends.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use super::PATIENCE;
+use super::strict::{Kind, Message, Reader};
+
+pub struct Client {
+    reader: Reader<TcpStream>,
+}
+
+impl Client {
+    pub fn connect(addr: SocketAddr) -> Client {
+        let socket = TcpStream::connect(addr).expect("the proxy listens");
+        Client::over(socket)
+    }
+
+    /// A client whose socket takes little at a time.
+    pub fn connect_small(addr: SocketAddr) -> Client {
+        Client::over(super::small(addr))
+    }
+
+    fn over(socket: TcpStream) -> Client {
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        socket.set_nodelay(true).expect("a socket option");
+        Client { reader: Reader::new(socket) }
+    }
+
+    pub fn socket(&self) -> &TcpStream {
+        &self.reader.io
+    }
+
+    /// Sends these bytes.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.reader.io.write_all(bytes.as_ref()).expect("the proxy takes the bytes");
+        self
+    }
+
+    /// Sends these bytes, or not all of them when the proxy closes meanwhile.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.reader.io.write_all(bytes.as_ref())
+    }
+
+    /// `GET` and its answer.
+    pub fn get(&mut self, host: &str, path: &str) -> Message {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).answer()
+    }
+
+    /// `POST` with a length and its answer.
+    pub fn post(&mut self, host: &str, path: &str, body: &str) -> Message {
+        let length = body.len();
+        self.send(format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}")).answer()
+    }
+
+    /// The next message, an interim answer too.
+    pub fn answer(&mut self) -> Message {
+        self.reader.message(Kind::Answer).expect("an answer").expect("an answer, not a close")
+    }
+
+    pub fn answer_to_head(&mut self) -> Message {
+        self.reader.message(Kind::AnswerToHead).expect("an answer").expect("an answer, not a close")
+    }
+
+    /// Only the head of the next answer.
+    pub fn head(&mut self) -> Message {
+        self.reader.head().expect("a head").expect("a head, not a close")
+    }
+
+    /// The body of a head that was read.
+    pub fn body(&mut self, mut head: Message) -> io::Result<Message> {
+        self.reader.body(&mut head, Kind::Answer).map(|()| head)
+    }
+
+    pub fn exactly(&mut self, n: usize) -> Vec<u8> {
+        self.reader.exactly(n).expect("bytes")
+    }
+
+    /// Everything until the proxy closes.
+    pub fn rest(&mut self) -> Vec<u8> {
+        self.reader.rest().expect("bytes and a close")
+    }
+
+    /// Nothing more comes but the end of the connection.
+    pub fn is_closed(&mut self) {
+        match self.reader.rest() {
+            Ok(rest) => assert!(rest.is_empty(), "more came: {}", rest.escape_ascii()),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+        }
+    }
+
+    /// No more bytes from this side.
+    pub fn finish(&mut self) -> &mut Self {
+        self.reader.io.shutdown(Shutdown::Write).expect("a half-close");
+        self
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        super::reset(&self.reader.io);
+    }
+}
