@@ -62,6 +62,10 @@ impl fmt::Display for Backend {
         }
         match &self.name {
             BackendName::Service { name, namespace: None } => f.write_str(name)?,
+            // a name that ends in a number would be read as an address
+            BackendName::Service { name, namespace: Some(namespace) } if namespace.bytes().all(is_digit) => {
+                write!(f, "{name}.{namespace}.svc")?;
+            }
             BackendName::Service { name, namespace: Some(namespace) } => write!(f, "{name}.{namespace}")?,
             BackendName::Outside(name) => write!(f, "{name}.")?,
             BackendName::Ip(IpAddr::V4(ip)) => write!(f, "{ip}")?,
@@ -73,6 +77,10 @@ impl fmt::Display for Backend {
             BackendPort::Named(name) => write!(f, ":{name}"),
         }
     }
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
 }
 
 impl FromStr for Backend {

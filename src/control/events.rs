@@ -44,7 +44,12 @@ impl Events {
     /// Tells the ConfigMap what became of its text.
     pub(super) fn tell(&self, regarding: &ConfigMap, outcome: &Outcome) {
         let Some(reason) = outcome.reason() else { return };
-        let event = event(regarding.object_ref(&()), reason, &outcome.summary(), &instance(), Timestamp::now());
+        // kube leaves the version out, and the version tells two edits apart
+        let object = ObjectReference {
+            resource_version: regarding.metadata.resource_version.clone(),
+            ..regarding.object_ref(&())
+        };
+        let event = event(object, reason, &outcome.summary(), &instance(), Timestamp::now());
         if self.queue.try_send(event).is_err() {
             tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
         }

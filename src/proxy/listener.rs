@@ -49,9 +49,8 @@ impl Bound {
         let mut bound = Bound { addrs: Vec::new(), workers: (0..workers.max(1)).map(|_| Vec::new()).collect() };
         for &wanted in addrs {
             let mut addr = wanted;
-            for sockets in &mut bound.workers {
-                let first = sockets.len() == bound.addrs.len() && addr.port() != 0 && addr == wanted;
-                if first && !shared {
+            for (worker, sockets) in bound.workers.iter_mut().enumerate() {
+                if worker == 0 && addr.port() != 0 && !shared {
                     open(addr, false).map_err(|error| BindError::of(addr, error))?;
                 }
                 let socket = match open(addr, true) {
@@ -130,6 +129,12 @@ mod tests {
             let addrs: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
             assert_eq!(addrs, bound.addrs);
         }
+    }
+
+    #[test]
+    fn workers_share_a_port_that_was_asked_for_by_number() {
+        let free = Bound::bind(&[any()], 1, false).unwrap().local_addrs().to_vec();
+        assert_eq!(Bound::bind(&free, 2, false).unwrap().local_addrs(), free);
     }
 
     #[test]

@@ -92,9 +92,12 @@ impl Running {
     /// # Errors
     /// The first worker that ended for another reason.
     pub async fn join(self) -> Result<(), WorkerError> {
-        let ends = self.workers.into_iter().map(async |worker| worker.await.unwrap_or(Err(WorkerError::Panicked)));
-        futures_util::future::try_join_all(ends).await.map(|_| ())
+        futures_util::future::try_join_all(self.workers.into_iter().map(ended)).await.map(|_| ())
     }
+}
+
+async fn ended(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Result<(), WorkerError> {
+    worker.await.unwrap_or(Err(WorkerError::Panicked))
 }
 
 fn run(
@@ -123,12 +126,12 @@ fn run(
         if let Some(lines) = &mut *worker.lines.borrow_mut() {
             lines.flush();
         }
-        ended(&mut accepts).await
+        closed(&mut accepts).await
     })
 }
 
 /// Waits for the accept loops. They end only when they were told to; a panic in one is the worker's.
-async fn ended(accepts: &mut Vec<JoinHandle<()>>) -> Result<(), WorkerError> {
+async fn closed(accepts: &mut Vec<JoinHandle<()>>) -> Result<(), WorkerError> {
     for accept in accepts.drain(..) {
         accept.await.map_err(|_| WorkerError::Panicked)?;
     }
@@ -148,6 +151,7 @@ pub(super) struct Worker {
     pub(super) lines: RefCell<Option<WorkerLines>>,
     routes: RefCell<Reader>,
     table: RefCell<Option<Rc<Table>>>,
+    #[expect(clippy::vec_box, reason = "they are lent and taken back as boxes")]
     exchanges: RefCell<Vec<Box<Exchange>>>,
     workers: usize,
     open: Cell<usize>,
@@ -262,7 +266,7 @@ impl Worker {
                     (Ok(()), Stage::Draining { requests_until, tunnels_until }) => {
                         self.drain(accepting, requests_until, tunnels_until);
                         // whom they still let in is counted before it is asked whether anybody is left
-                        ended(accepts).await?;
+                        closed(accepts).await?;
                     }
                     // whoever leads the process is gone: there is nothing to wait for
                     (Ok(()), Stage::Stopped) | (Err(_), _) => {

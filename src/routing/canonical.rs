@@ -11,30 +11,26 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::BadTarget;
 use super::hosts::MAX_HOST;
 
-/// What a byte of a path asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Byte {
-    /// Stands for itself in both forms, wherever it is.
-    Plain,
-    /// Stands for itself, but two of them, or one before a dot, need a closer look.
-    Slash,
-    Dot,
-    /// Begins an escape, or has to become one.
-    Escape,
-    /// No target has it: `http::Uri` refuses it, or apps of another system take it for a slash.
-    Bad,
-}
+/// What a byte of a path asks for; nothing when it stands for itself in both forms, wherever it is.
+const PLAIN: u8 = 0;
+/// Two of them, or one before a dot, need a closer look.
+const SLASH: u8 = 1;
+const DOT: u8 = 2;
+/// Begins an escape, or has to become one.
+const ESCAPE: u8 = 4;
+/// No target has it: `http::Uri` refuses it, or apps of another system take it for a slash.
+const BAD: u8 = 8;
 
-const BYTES: [Byte; 256] = {
-    let mut bytes = [Byte::Plain; 256];
+static PATH_BYTES: [u8; 256] = {
+    let mut bytes = [PLAIN; 256];
     let mut at = 0;
     while at < 256 {
         bytes[at] = match at as u8 {
-            0..=b' ' | 0x7f | b'#' | b'<' | b'>' | b'`' | b'\\' | b'?' => Byte::Bad,
-            b'/' => Byte::Slash,
-            b'.' => Byte::Dot,
-            b'%' | 0x80.. => Byte::Escape,
-            _ => Byte::Plain,
+            0..=b' ' | 0x7f | b'#' | b'<' | b'>' | b'`' | b'\\' | b'?' => BAD,
+            b'/' => SLASH,
+            b'.' => DOT,
+            b'%' | 0x80.. => ESCAPE,
+            _ => PLAIN,
         };
         at += 1;
     }
@@ -58,19 +54,18 @@ pub(super) fn path(raw: &str, forwarded: &mut String, matched: &mut String) -> R
 /// One scan that most paths end with: nothing to remove, decode or merge.
 #[inline]
 fn is_plain(raw: &str) -> Result<bool, BadTarget> {
-    let mut before = Byte::Plain;
-    let mut plain = true;
-    for byte in raw.bytes() {
-        let now = BYTES[usize::from(byte)];
-        match now {
-            Byte::Plain => {}
-            Byte::Bad => return Err(if byte == b'\\' { BadTarget::Climb } else { BadTarget::Character }),
-            Byte::Escape => plain = false,
-            Byte::Slash | Byte::Dot => plain &= before != Byte::Slash,
-        }
+    let (mut seen, mut before, mut odd) = (PLAIN, PLAIN, false);
+    for &byte in raw.as_bytes() {
+        let now = PATH_BYTES[usize::from(byte)];
+        seen |= now;
+        odd |= before == SLASH && now & (SLASH | DOT) != 0;
         before = now;
     }
-    Ok(plain)
+    match seen & BAD {
+        0 => Ok(!odd && seen & ESCAPE == 0),
+        _ if raw.contains('\\') => Err(BadTarget::Climb),
+        _ => Err(BadTarget::Character),
+    }
 }
 
 fn remove_dot_segments(raw: &str, out: &mut String) -> Result<(), BadTarget> {
@@ -225,18 +220,42 @@ pub(super) fn host(authority: &str, out: &mut String) -> Result<Option<u16>, Bad
     if name.len() > MAX_HOST {
         return Err(BadTarget::Host);
     }
-    let mut before = b'.';
-    for byte in name.bytes() {
-        let valid = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (byte == b'.' && before != b'.');
-        if !valid {
-            return Err(BadTarget::Host);
-        }
-        before = byte;
-        out.push(char::from(byte.to_ascii_lowercase()));
+    let (mut seen, mut before) = (0, HOST_DOT);
+    for &byte in name.as_bytes() {
+        let now = HOST_BYTES[usize::from(byte)];
+        // an empty label is as bad as a bad byte
+        seen |= if before & now & HOST_DOT == 0 { now } else { HOST_BAD };
+        before = now;
     }
-    // an empty name, or two dots at the end
-    if before == b'.' { Err(BadTarget::Host) } else { Ok(port) }
+    // an empty name, or two dots at its end
+    if seen & HOST_BAD != 0 || before == HOST_DOT {
+        return Err(BadTarget::Host);
+    }
+    out.push_str(name);
+    if seen & HOST_UPPER != 0 {
+        out.make_ascii_lowercase();
+    }
+    Ok(port)
 }
+
+const HOST_DOT: u8 = 1;
+const HOST_UPPER: u8 = 2;
+const HOST_BAD: u8 = 4;
+
+static HOST_BYTES: [u8; 256] = {
+    let mut bytes = [HOST_BAD; 256];
+    let mut at = 0;
+    while at < 256 {
+        bytes[at] = match at as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => 0,
+            b'A'..=b'Z' => HOST_UPPER,
+            b'.' => HOST_DOT,
+            _ => HOST_BAD,
+        };
+        at += 1;
+    }
+    bytes
+};
 
 /// RFC 3986 3.2.3: the port may be empty.
 fn port(digits: &str) -> Result<Option<u16>, BadTarget> {

@@ -74,10 +74,10 @@ pub(super) fn hash_of(text: &str) -> u64 {
 
 /// The hash of a text beneath a number.
 #[inline]
-pub(super) fn hash_beneath(number: u32, text: &str) -> u64 {
+pub(super) fn hash_beneath(number: u32, text: &[u8]) -> u64 {
     let mut hasher = hasher();
     hasher.write_u32(number);
-    hasher.write(text.as_bytes());
+    hasher.write(text);
     hasher.finish()
 }
 

@@ -12,7 +12,7 @@ use super::index::{Index, NONE, hash_beneath};
 #[derive(Debug)]
 pub(super) struct Paths {
     nodes: Vec<Node>,
-    segments: String,
+    segments: Vec<u8>,
     edges: Index,
 }
 
@@ -56,12 +56,12 @@ pub(super) struct Walk {
 impl Paths {
     /// Room for `roots` trees with `segments` segments together.
     pub(super) fn for_segments(roots: usize, segments: usize) -> Paths {
-        Paths { nodes: Vec::with_capacity(roots + segments), segments: String::new(), edges: Index::for_keys(segments) }
+        Paths { nodes: Vec::with_capacity(roots + segments), segments: Vec::new(), edges: Index::for_keys(segments) }
     }
 
     /// The root of a new tree: the prefix `/`.
     pub(super) fn root(&mut self) -> u32 {
-        self.add(NONE, "")
+        self.add(NONE, b"")
     }
 
     /// The node for a prefix in the form that [`prefix_form`] gives.
@@ -75,7 +75,7 @@ impl Paths {
     /// The node for exactly this path.
     pub(super) fn insert_exact(&mut self, root: u32, path: &str) -> u32 {
         let path = path.strip_prefix('/').unwrap_or(path);
-        path.split('/').fold(root, |node, segment| match self.child(node, segment) {
+        path.as_bytes().split(|&byte| byte == b'/').fold(root, |node, segment| match self.child(node, segment) {
             Some(child) => child,
             None => {
                 let child = self.add(node, segment);
@@ -114,9 +114,9 @@ impl Paths {
     pub(super) fn walk(&self, root: u32, path: &str) -> Walk {
         let mut walk = Walk { node: root, whole: false };
         // `*` of OPTIONS is below every root and in no tree
-        let Some(mut rest) = path.strip_prefix('/') else { return walk };
+        let Some((b'/', mut rest)) = path.as_bytes().split_first() else { return walk };
         loop {
-            let slash = memchr(b'/', rest.as_bytes());
+            let slash = memchr(b'/', rest);
             let segment = &rest[..slash.unwrap_or(rest.len())];
             let Some(child) = self.child(walk.node, segment) else { return walk };
             walk.node = child;
@@ -143,7 +143,7 @@ impl Paths {
     }
 
     #[inline]
-    fn child(&self, parent: u32, segment: &str) -> Option<u32> {
+    fn child(&self, parent: u32, segment: &[u8]) -> Option<u32> {
         if !self.nodes[parent as usize].has_children {
             return None;
         }
@@ -153,9 +153,9 @@ impl Paths {
         })
     }
 
-    fn add(&mut self, parent: u32, segment: &str) -> u32 {
+    fn add(&mut self, parent: u32, segment: &[u8]) -> u32 {
         let start = self.segments.len() as u32;
-        self.segments.push_str(segment);
+        self.segments.extend_from_slice(segment);
         let number = self.nodes.len() as u32;
         self.nodes.push(Node {
             parent,

@@ -29,8 +29,9 @@ pub(super) struct Asked<'h> {
     pub(super) version: Version,
     /// Of HTTP/2, or of an absolute target, which is read again.
     pub(super) authority: Option<&'h str>,
-    /// The value of the only Host field.
+    /// The value of the first Host field.
     pub(super) host: Option<&'h [u8]>,
+    pub(super) is_host_repeated: bool,
 }
 
 /// A target that nobody can be sent to. Each is a 400.
@@ -78,27 +79,34 @@ impl Target {
         Target::default()
     }
 
-    /// Reads the target of a request. After an error it holds nothing of use but the host, if that was good.
+    /// Reads the target of a request. After an error only the host stays, if that was good, and all else is empty.
     pub fn set(&mut self, head: &Head) -> Result<(), BadTarget> {
         let mut hosts = head.all(Name::Host);
         let host = hosts.next();
-        if hosts.next().is_some() {
-            self.clear();
-            return Err(BadTarget::Host);
-        }
-        self.read(&Asked {
+        let asked = Asked {
             target: head.target(),
             options: head.method() == Method::Options,
             version: head.version(),
             authority: head.authority(),
             host,
-        })
+            is_host_repeated: hosts.next().is_some(),
+        };
+        self.read(&asked)
     }
 
     pub(super) fn read(&mut self, asked: &Asked<'_>) -> Result<(), BadTarget> {
-        self.clear();
-        let form = Form::of(asked.target, asked.options)?;
-        self.set_host(asked, &form)?;
+        self.forget_path();
+        let form = Form::of(asked.target, asked.options);
+        let written = form.as_ref().map_err(|bad| *bad).and_then(|form| asked.authority(form));
+        self.set_host(written)?;
+        let read = self.set_path(&form?);
+        if read.is_err() {
+            self.forget_path();
+        }
+        read
+    }
+
+    fn set_path(&mut self, form: &Form<'_>) -> Result<(), BadTarget> {
         if form.path == "*" {
             self.forwarded.push('*');
         } else {
@@ -106,14 +114,44 @@ impl Target {
         }
         self.path_len = self.forwarded.len();
         if let Some(query) = form.query {
-            // RFC 3986 3.4, and what http::Uri lets by
-            if query.bytes().any(|byte| byte <= b' ' || matches!(byte, 0x7f | b'#')) {
+            // RFC 3986 3.4, and what http::Uri lets by; no early end: this way many bytes are done at once
+            if query.bytes().fold(false, |bad, byte| bad | (byte <= b' ') | (byte == 0x7f) | (byte == b'#')) {
                 return Err(BadTarget::Character);
             }
             self.forwarded.push('?');
             self.forwarded.push_str(query);
         }
         Ok(())
+    }
+
+    /// Most requests of a connection name the host that the one before has named.
+    fn set_host(&mut self, written: Result<&[u8], BadTarget>) -> Result<(), BadTarget> {
+        if written == Ok(self.host_header.as_bytes()) {
+            return Ok(());
+        }
+        self.host.clear();
+        self.host_header.clear();
+        self.port = None;
+        match std::str::from_utf8(written?) {
+            // of HTTP/1.0
+            Ok("") => Ok(()),
+            Ok(written) => {
+                let port = canonical::host(written, &mut self.host);
+                if port.is_err() {
+                    self.host.clear();
+                }
+                self.port = port?;
+                self.host_header.push_str(written);
+                Ok(())
+            }
+            Err(_) => Err(BadTarget::Host),
+        }
+    }
+
+    fn forget_path(&mut self) {
+        self.forwarded.clear();
+        self.path_len = 0;
+        self.differs = false;
     }
 
     /// The host: lower case, no port, no trailing dot, an IPv6 address in brackets; empty when a request of HTTP/1.0
@@ -151,34 +189,29 @@ impl Target {
     pub fn path_and_query(&self) -> &str {
         &self.forwarded
     }
+}
 
-    fn clear(&mut self) {
-        self.host.clear();
-        self.host_header.clear();
-        self.port = None;
-        self.forwarded.clear();
-        self.path_len = 0;
-        self.differs = false;
-    }
-
-    /// RFC 9112 3.2.2: the authority of an absolute target wins over Host, which must be there all the same.
-    fn set_host(&mut self, asked: &Asked<'_>, form: &Form<'_>) -> Result<(), BadTarget> {
-        let field = asked.host.map(|field| std::str::from_utf8(field).map_err(|_| BadTarget::Host)).transpose()?;
-        let written = match (form.authority.or(asked.authority), field, asked.version) {
-            (Some(_), None, Version::Http11) => return Err(BadTarget::NoHost),
-            (Some(authority), _, _) => authority,
-            (None, None | Some(""), Version::Http10) => return Ok(()),
-            (None, None | Some(""), _) => return Err(BadTarget::NoHost),
-            (None, Some(field), _) => field,
-        };
-        self.port = canonical::host(written, &mut self.host)?;
-        self.host_header.push_str(written);
-        Ok(())
+impl<'h> Asked<'h> {
+    /// RFC 9112 3.2.2: the authority of an absolute target wins over Host, which must be there all the same. Empty when
+    /// a request of HTTP/1.0 names none.
+    fn authority(&self, form: &Form<'h>) -> Result<&'h [u8], BadTarget> {
+        if self.is_host_repeated {
+            return Err(BadTarget::Host);
+        }
+        match (form.authority.or(self.authority), self.host, self.version) {
+            (Some(_), None, Version::Http11) => Err(BadTarget::NoHost),
+            // an absolute target without a host is no target
+            (Some(""), _, _) => Err(BadTarget::Host),
+            (Some(authority), _, _) => Ok(authority.as_bytes()),
+            (None, None | Some(b""), Version::Http10) => Ok(b""),
+            (None, None | Some(b""), _) => Err(BadTarget::NoHost),
+            (None, Some(field), _) => Ok(field),
+        }
     }
 }
 
 /// A request-target taken apart, RFC 9112 3.2.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Form<'t> {
     authority: Option<&'t str>,
     path: &'t str,

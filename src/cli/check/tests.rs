@@ -40,7 +40,7 @@ fn programs_get_the_same() {
     assert_eq!((&value["files"][0]["ok"], &value["files"][0]["routes"]), (&json!(true), &json!(1)));
     let problems = value["files"][1]["problems"].as_array().unwrap();
     let is_it = |problem: &serde_json::Value| problem["line"] == 3 && problem["severity"] == "error";
-    assert!(problems.iter().any(|problem| is_it(problem)), "{value:#}");
+    assert!(problems.iter().any(is_it), "{value:#}");
 }
 
 #[test]

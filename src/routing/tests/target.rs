@@ -20,7 +20,8 @@ fn at(host: &str, target: &str) -> Result<Target, BadTarget> {
 
 fn read(host: &str, asked: &str, options: bool) -> Result<Target, BadTarget> {
     let host = Some(host.as_bytes());
-    let asked = Asked { target: asked, options, version: Version::Http11, authority: None, host };
+    let asked =
+        Asked { target: asked, options, version: Version::Http11, authority: None, host, is_host_repeated: false };
     let mut target = Target::new();
     target.read(&asked).map(|()| target)
 }
@@ -241,6 +242,22 @@ fn a_target_forgets_the_request_before() {
     target.set(&head).unwrap();
     assert_eq!((target.host(), target.host_header(), target.port()), ("", "", None));
     assert_eq!((target.path(), target.matched(), target.query()), ("/y", "/y", None));
+}
+
+#[test]
+fn after_an_error_nothing_is_left_of_the_path_and_only_a_good_host() {
+    let mut target = Target::new();
+    let mut after = |host: &str, asked: &str| {
+        target.set(&get("before:80", "/before?x")).unwrap();
+        target.set(&get(host, asked)).unwrap_err();
+        assert_eq!((target.path(), target.matched(), target.query(), target.path_and_query()), ("", "", None, ""));
+        (target.host().to_owned(), target.host_header().to_owned(), target.port())
+    };
+    let nothing = || (String::new(), String::new(), None);
+    assert_eq!(after("a:81", "/x/%61/..%2f"), ("a".into(), "a:81".into(), Some(81)));
+    assert_eq!(after("a..b", "/"), nothing());
+    assert_eq!(after("a", "ftp://a/"), nothing());
+    assert_eq!(after("", "/"), nothing());
 }
 
 fn segment() -> impl Strategy<Value = String> {

@@ -65,22 +65,21 @@ pub(super) struct RouteSum {
 /// The methods that have a label of their own; all others share the last.
 const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "OTHER"];
 
-/// Length and first letter tell the known methods apart; the comparison behind them keeps strangers out.
+/// Written out, the compiler compares whole words; a search in [`METHODS`] calls `memcmp` each time.
 #[inline]
 fn method_index(method: &str) -> usize {
-    let guess = match (method.len(), method.as_bytes().first()) {
-        (3, Some(b'G')) => 0,
-        (4, Some(b'H')) => 1,
-        (4, Some(b'P')) => 2,
-        (3, Some(b'P')) => 3,
-        (6, Some(b'D')) => 4,
-        (7, Some(b'O')) => 5,
-        (5, Some(b'P')) => 6,
-        (7, Some(b'C')) => 7,
-        (5, Some(b'T')) => 8,
+    match method.as_bytes() {
+        b"GET" => 0,
+        b"HEAD" => 1,
+        b"POST" => 2,
+        b"PUT" => 3,
+        b"DELETE" => 4,
+        b"OPTIONS" => 5,
+        b"PATCH" => 6,
+        b"CONNECT" => 7,
+        b"TRACE" => 8,
         _ => 9,
-    };
-    if METHODS[guess] == method { guess } else { METHODS.len() - 1 }
+    }
 }
 
 /// Kinds of answers (status and method) that one route can count apart: 64 is three times what a busy app shows, and

@@ -1,0 +1,14 @@
+//! Ring 3: gatepost against a real kube-apiserver and etcd, under the RBAC that users get. Run it with
+//! `tests/run kube`, which builds the API server once.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, and says where")]
+
+mod app;
+mod client;
+mod config_map;
+mod faults;
+mod manifests;
+mod process;
+mod reload;
+mod routes;
+mod testbed;

@@ -1,0 +1,79 @@
+//! The manifests as shipped, before the real API server.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::{ListParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::process::Gatepost;
+use crate::testbed::{Namespace, admin, apply, client, manifests, shared, source};
+
+#[tokio::test]
+async fn everything_shipped_is_accepted_and_its_pods_are_admitted() {
+    let _shared = shared();
+    let admin = admin().await;
+    let [kustomization] = manifests("deploy/kustomization.yaml").try_into().unwrap();
+    let files: Vec<&str> = kustomization["resources"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let shipped: BTreeSet<String> = std::fs::read_dir(source("deploy"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".yaml") && name != "kustomization.yaml")
+        .collect();
+    assert_eq!(shipped, files.iter().map(|name| (*name).to_owned()).collect(), "the kustomization names every file");
+
+    let mut pod = Value::Null;
+    for object in files.iter().flat_map(|file| manifests(&format!("deploy/{file}"))) {
+        if object["kind"] == "DaemonSet" {
+            pod = object["spec"]["template"].clone();
+        }
+        apply(&admin, object).await;
+    }
+    for object in ["routes", "app"].iter().flat_map(|file| manifests(&format!("deploy/example/{file}.yaml"))) {
+        apply(&admin, object).await;
+    }
+    // the DaemonSet is taken as it is; whether its pods would be is asked when they are made
+    pod["metadata"]["name"] = json!("as-the-daemonset-makes-it");
+    let pod: Pod = serde_json::from_value(pod).unwrap();
+    let ports = pod.spec.as_ref().unwrap().containers.iter().filter_map(|container| container.ports.as_ref()).count();
+    assert_eq!(ports, 0, "a declared port is a hostPort here, and a rolling update would hang");
+    let pods: Api<Pod> = Api::namespaced(admin.clone(), "gatepost");
+    pods.create(&PostParams::default(), &pod).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_example_routes_are_served_under_the_shipped_role() {
+    let _shared = shared();
+    let namespace = Namespace::new("example").await;
+    let [mut example] = manifests("deploy/example/routes.yaml").try_into().unwrap();
+    example["metadata"]["namespace"] = json!(namespace.name);
+    apply(&namespace.admin, example).await;
+    let gatepost = Gatepost::start_with(&namespace, &[], &[]);
+    let line = gatepost.applied(1);
+    assert_eq!((&line["routes"], &line["warnings"]), (&json!(1), &json!("")), "{line}");
+}
+
+#[tokio::test]
+async fn the_shipped_role_grants_no_more_than_the_routes_and_events() {
+    let _shared = shared();
+    let namespace = Namespace::new("rights").await;
+    namespace.write("routes: []").await;
+    let ours = client(&namespace.kubeconfig).await;
+    let config_maps: Api<ConfigMap> = Api::namespaced(ours.clone(), &namespace.name);
+    let found = config_maps.get("gatepost").await.unwrap();
+    let only = ListParams::default().fields("metadata.name=gatepost");
+    assert_eq!(config_maps.list(&only).await.unwrap().items.len(), 1);
+
+    let forbidden = |error: kube::Error| matches!(error, kube::Error::Api(status) if status.code == 403);
+    assert!(forbidden(config_maps.list(&ListParams::default()).await.unwrap_err()));
+    assert!(forbidden(config_maps.get("other").await.unwrap_err()));
+    assert!(forbidden(config_maps.replace("gatepost", &PostParams::default(), &found).await.unwrap_err()));
+    let secrets: Api<Secret> = Api::namespaced(ours.clone(), &namespace.name);
+    assert!(forbidden(secrets.list(&ListParams::default()).await.unwrap_err()));
+    let events: Api<Event> = Api::namespaced(ours.clone(), &namespace.name);
+    assert!(forbidden(events.list(&ListParams::default()).await.unwrap_err()));
+    let elsewhere: Api<ConfigMap> = Api::namespaced(ours, "default");
+    assert!(forbidden(elsewhere.get("gatepost").await.unwrap_err()));
+}
