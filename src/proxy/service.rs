@@ -74,7 +74,7 @@ async fn forward(
         // hyper shows no interim answers: the client is asked for its body at once
         x.answer.start_response(100);
         Client::interim(&mut client.side, version, &x.answer);
-        poll_fn(|cx| Poll::Ready(drop(client.side.poll_flush(cx)))).await;
+        poll_fn(|cx| Poll::Ready(client.side.poll_flush(cx).is_ready())).await;
     }
     let expect = waits && !http2;
     let departure = Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };

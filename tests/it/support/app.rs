@@ -68,7 +68,7 @@ impl Upstream {
     pub fn each(self, answer: impl Fn(&Message) -> Vec<u8> + Send + Sync + 'static) -> App {
         self.script(move |conn| {
             while let Some(request) = conn.request() {
-                if conn.try_send(&answer(&request)).is_err() {
+                if conn.try_send(answer(&request)).is_err() {
                     break;
                 }
             }
