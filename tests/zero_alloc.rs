@@ -176,7 +176,7 @@ fn start_worker(app: SocketAddr) -> SocketAddr {
         lines: Some(Lines::start(std::io::sink()).unwrap()),
         stage: lifecycle.stage(),
         upstream: Settings {
-            resolver: ResolverSettings::servers(&[]),
+            resolver: ResolverSettings::servers(&["127.0.0.1:9".parse().unwrap()]),
             policy: Policy { allow_local: true },
             namespace: "default".into(),
             cluster_domain: "cluster.local".into(),

@@ -3,6 +3,7 @@
 //! One door: [`Report::new`].
 
 use std::fs;
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::json;
@@ -61,11 +62,9 @@ impl Report {
     }
 
     pub(crate) fn print(&self, json: bool) {
-        if json {
-            println!("{}", self.to_json());
-        } else {
-            println!("{}", self.to_text());
-        }
+        let text = if json { self.to_json().to_string() } else { self.to_text() };
+        // a reader that has seen enough (`| head`) is no failure
+        let _ = writeln!(std::io::stdout(), "{text}");
     }
 
     fn to_json(&self) -> serde_json::Value {

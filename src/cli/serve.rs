@@ -42,7 +42,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "NS", env = "GATEPOST_NAMESPACE")]
     namespace: Option<String>,
 
-    /// Listen for HTTP; may be repeated. `[::]` is IPv4 too [default: [::]:80, none with --routes]
+    /// Listen for HTTP; may be repeated. `[::]:80` is IPv4 too (default: that, and none with --routes)
     #[arg(long, value_name = "ADDR", env = "GATEPOST_HTTP", value_delimiter = ',', value_parser = listen_addr)]
     http: Vec<SocketAddr>,
 

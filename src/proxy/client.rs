@@ -128,6 +128,15 @@ impl Client {
         Ok(sent)
     }
 
+    /// Writes what is queued, as far as the client takes it at once.
+    pub(super) async fn flush_now(&mut self) {
+        poll_fn(|cx| {
+            let _ = self.side.poll_flush(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// After the answer: takes what is left of the request, if that is little. False: the connection must end.
     pub(super) async fn discard_rest(&mut self) -> bool {
         if self.side.is_incoming_done() {

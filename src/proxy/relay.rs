@@ -83,7 +83,7 @@ impl Relay<'_> {
         }
         if result.is_err() {
             // what came before a cut is still the client's, as far as it takes it at once
-            poll_fn(|cx| Poll::Ready(self.client.side.poll_flush(cx).is_ready())).await;
+            self.client.flush_now().await;
         }
         result?;
         if !waited {

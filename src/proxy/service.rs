@@ -3,10 +3,8 @@
 //! One door: [`handle`]. The order of what happens to a request is this function and nowhere else.
 
 use std::fmt::Write;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Poll;
 
 use super::answer;
 use super::client::Client;
@@ -74,7 +72,7 @@ async fn forward(
         // hyper shows no interim answers: the client is asked for its body at once
         x.answer.start_response(100);
         Client::interim(&mut client.side, version, &x.answer);
-        poll_fn(|cx| Poll::Ready(client.side.poll_flush(cx).is_ready())).await;
+        client.flush_now().await;
     }
     let expect = waits && !http2;
     let departure = Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };

@@ -92,11 +92,11 @@ impl Running {
     /// # Errors
     /// The first worker that ended for another reason.
     pub async fn join(self) -> Result<(), WorkerError> {
-        futures_util::future::try_join_all(self.workers.into_iter().map(ended)).await.map(|_| ())
+        futures_util::future::try_join_all(self.workers.into_iter().map(worker_end)).await.map(|_| ())
     }
 }
 
-async fn ended(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Result<(), WorkerError> {
+async fn worker_end(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Result<(), WorkerError> {
     worker.await.unwrap_or(Err(WorkerError::Panicked))
 }
 

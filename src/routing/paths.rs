@@ -64,7 +64,7 @@ impl Paths {
         self.add(NONE, b"")
     }
 
-    /// The node for a prefix in the form that [`prefix_form`] gives.
+    /// The node for a prefix in the form that `prefix_form` gives.
     pub(super) fn insert_prefix(&mut self, root: u32, prefix: &str) -> u32 {
         match prefix.strip_prefix('/') {
             Some("") | None => root,

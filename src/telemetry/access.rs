@@ -1,4 +1,4 @@
-//! One line of the access log. The door is [`write`]: no allocation, always exactly one line, whatever a client sent.
+//! One line of the access log. The door is [`write()`]: no allocation, always exactly one line, whatever a client sent.
 
 mod escape;
 mod time;

@@ -1,6 +1,6 @@
 //! HTTP/2 to apps, in clear with prior knowledge (RFC 9113 3.3): connections of hyper's, streams of ours.
 //!
-//! One door: [`stream`], which finds or opens a connection with room and starts a stream on it.
+//! One door: [`lease`], which finds or opens a connection with room and starts a stream on it.
 
 use std::cell::Cell;
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! The only place from which a request leaves: resolve, pool, connect, send, and the one safe retry.
 //!
-//! One door: [`Upstream::pool`] finds the pool of a backend, [`send`] sends through it and comes back with the [`App`]
+//! One door: [`Upstream::pool`] finds the pool of a backend, [`send()`] sends through it and comes back with the [`App`]
 //! whose answer's head has arrived. Everything here belongs to one worker: no locks, no other threads. Pools live under
 //! their backend's canonical name and survive every reload.
 

@@ -30,6 +30,8 @@ pub(crate) struct Testbed {
     port: u16,
     binary: PathBuf,
     api: Mutex<Child>,
+    /// Ends with this process.
+    _etcd: Child,
     spawner: Spawner,
 }
 
@@ -95,10 +97,10 @@ impl Testbed {
         command.args(["--initial-advertise-peer-urls", &peer, "--initial-cluster", &format!("default={peer}")]);
         // what is written is thrown away soon
         command.arg("--unsafe-no-fsync");
-        spawner.spawn(command);
+        let etcd_process = spawner.spawn(command);
         fs::write(folder.join("etcd.url"), &etcd).unwrap();
         let api = Mutex::new(spawner.spawn(api_command(&binary, &folder, port)));
-        let testbed = Testbed { folder, port, binary, api, spawner };
+        let testbed = Testbed { folder, port, binary, api, _etcd: etcd_process, spawner };
         testbed.wait();
         testbed
     }
