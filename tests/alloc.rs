@@ -1,5 +1,6 @@
 //! What the way of a request allocates: nothing, once it is warm. Each test counts what its own thread does.
 #![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait; it only hands on to the system's")]
+#![allow(clippy::unwrap_used, reason = "a part that cannot be had fails the test")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -2,6 +2,7 @@
 //!
 //! A real worker in this process, a client and an app in threads of their own; only the worker's thread is counted.
 #![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait; it only hands on to the system's")]
+#![allow(clippy::unwrap_used, reason = "a part that cannot be had fails the test")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
