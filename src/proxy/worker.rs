@@ -126,12 +126,12 @@ fn run(
         if let Some(lines) = &mut *worker.lines.borrow_mut() {
             lines.flush();
         }
-        closed(&mut accepts).await
+        ended(&mut accepts).await
     })
 }
 
 /// Waits for the accept loops. They end only when they were told to; a panic in one is the worker's.
-async fn closed(accepts: &mut Vec<JoinHandle<()>>) -> Result<(), WorkerError> {
+async fn ended(accepts: &mut Vec<JoinHandle<()>>) -> Result<(), WorkerError> {
     for accept in accepts.drain(..) {
         accept.await.map_err(|_| WorkerError::Panicked)?;
     }
@@ -266,7 +266,7 @@ impl Worker {
                     (Ok(()), Stage::Draining { requests_until, tunnels_until }) => {
                         self.drain(accepting, requests_until, tunnels_until);
                         // whom they still let in is counted before it is asked whether anybody is left
-                        closed(accepts).await?;
+                        ended(accepts).await?;
                     }
                     // whoever leads the process is gone: there is nothing to wait for
                     (Ok(()), Stage::Stopped) | (Err(_), _) => {
