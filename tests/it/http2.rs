@@ -38,14 +38,14 @@ async fn a_body_and_its_trailers_go_through_in_both_directions() {
 #[tokio::test]
 async fn trailers_behind_a_body_of_a_known_length_are_dropped_and_counted() {
     let app = upstream().echo();
-    let gate = gatepost().route("host: a.test", &app).start();
+    let mut gate = gatepost().route("host: a.test", &app).start();
     let trailed = trailed("hello", &[("x-sum", "42")]);
     let ask = request("POST", "a.test", "/").header("content-length", "5").body(trailed).unwrap();
     assert_eq!(http2::connect(&gate).await.send(ask).await.text(), "hello");
-    assert_eq!(
-        (app.request().field("content-length"), gate.metric("gatepost_trailers_dropped_total")),
-        (Some("5"), 1.0)
-    );
+    assert_eq!(app.request().field("content-length"), Some("5"));
+    // the answer is out before its request is counted: the record comes after both
+    gate.log();
+    assert_eq!(gate.metric("gatepost_trailers_dropped_total"), 1.0);
 }
 
 #[tokio::test]
