@@ -3,7 +3,6 @@
 //! says a byte.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use kube::client::{Body, ClientBuilder, DynBody};
@@ -155,51 +154,9 @@ pub(super) fn refusal(
     }
 }
 
-// === impl ConfigMapName ===
-
-impl FromStr for ConfigMapName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (namespace, name) = match text.split_once('/') {
-            Some((namespace, name)) => (Some(namespace), name),
-            None => (None, text),
-        };
-        // a label for the namespace, a subdomain for the name; the API server knows the rest
-        let fits = |text: &str, also: &[u8]| {
-            let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || also.contains(&byte);
-            !text.is_empty() && text.bytes().all(inner)
-        };
-        if !fits(name, b"-.") || namespace.is_some_and(|namespace| !fits(namespace, b"-")) {
-            return Err(format!("{text:?} is no name of a ConfigMap: expected NAME or NAMESPACE/NAME"));
-        }
-        Ok(ConfigMapName { namespace: namespace.map(str::to_owned), name: name.to_owned() })
-    }
-}
-
-impl Default for ConfigMapName {
-    fn default() -> Self {
-        ConfigMapName { namespace: None, name: "gatepost".to_owned() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_config_map_is_named_with_or_without_its_namespace() {
-        let of = |text: &str| text.parse::<ConfigMapName>();
-        let name = |namespace: Option<&str>, name: &str| ConfigMapName {
-            namespace: namespace.map(str::to_owned),
-            name: name.to_owned(),
-        };
-        assert_eq!(of("gatepost"), Ok(name(None, "gatepost")));
-        assert_eq!(of("edge/routes.v2"), Ok(name(Some("edge"), "routes.v2")));
-        for text in ["", "/", "a/", "/a", "a/b/c", "A", "a b", "name=x,metadata.namespace=y"] {
-            assert!(of(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_cause_is_told_once() {

@@ -4,29 +4,22 @@
 //! the watch is tried again with growing waits.
 
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::runtime::watcher;
-use tokio::sync::watch;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
 use super::client::{ANSWER, refusal, with_causes};
 use super::events::{self, Events};
+use super::health::{Health, Refusal};
 use super::{Applier, ConfigMapName, Error, KEY, Kubernetes, Patience, Verdict};
-use crate::backoff::Backoff;
 
 /// The API server ends a watch after this many seconds without harm, and one that is silent 5 s longer is dead.
 const WATCH: u32 = 60;
-
-/// Waits between tries.
-const TRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
-
-/// Without a fault for this long the next one waits shortly again.
-const CALM: Duration = Duration::from_secs(60);
 
 /// Feeds `applier` from the ConfigMap until the future is dropped. It ends by itself only with `Patience::UntilFault`,
 /// when the API server refuses us before anything serves.
@@ -40,7 +33,8 @@ pub async fn run_config_map(
     let (events, writer) = events::channel(kubernetes.client.clone());
     let what = format!("ConfigMap {namespace}/{}", name.name);
     applier.restore(&what, KEY);
-    let source = Source { namespace, name: name.name, what, applier, events, patience, kubernetes };
+    let source =
+        Source { namespace, name: name.name, what, applier, events, patience, kubernetes, health: Health::new() };
     tokio::select! {
         ended = source.run() => ended,
         () = writer.run() => Ok(()),
@@ -56,35 +50,23 @@ struct Source {
     events: Events,
     patience: Patience,
     kubernetes: Kubernetes,
-}
-
-/// How the API server has been lately.
-struct Health {
-    backoff: Backoff,
-    last_fault: Option<Instant>,
-    /// It has been said that something is wrong.
-    said: bool,
-    /// Changes whenever a call succeeds.
-    answers: watch::Receiver<()>,
+    health: Health,
 }
 
 impl Source {
     async fn run(mut self) -> Result<(), Error> {
-        let answers = self.kubernetes.answers.clone();
-        let mut health = Health { backoff: Backoff::new(TRIES.0, TRIES.1), last_fault: None, said: false, answers };
         loop {
             let api: Api<ConfigMap> = Api::namespaced(self.kubernetes.client.clone(), &self.namespace);
             let only = format!("metadata.name={}", self.name);
             let watch = watcher(api, watcher::Config::default().fields(&only).timeout(WATCH));
             // ends when the list does not; the next watch begins with a list of its own
-            self.follow(pin!(watch), &mut health).await?;
+            self.follow(pin!(watch)).await?;
         }
     }
 
     async fn follow(
         &mut self,
         mut watch: impl Stream<Item = watcher::Result<watcher::Event<ConfigMap>>> + Unpin,
-        health: &mut Health,
     ) -> Result<(), Error> {
         let mut listing = true;
         let mut listed = None;
@@ -95,11 +77,11 @@ impl Source {
                 event = next => event,
                 // the client limits the time to an answer's head, this the whole list
                 () = tokio::time::sleep(ANSWER), if listing => {
-                    self.fault(health, "the list did not come to its end within 15 s".to_owned()).await;
+                    self.fault("the list did not come to its end within 15 s".to_owned()).await;
                     return Ok(());
                 }
-                Ok(()) = health.answers.changed(), if health.said => {
-                    health.said = false;
+                Ok(()) = self.kubernetes.answers.changed(), if self.health.is_said() => {
+                    self.health.answered();
                     tracing::info!(source = self.what, generation = self.applier.generation(), "The Kubernetes API answers again");
                     continue;
                 }
@@ -123,7 +105,7 @@ impl Source {
                         self.events.tell(&last, &outcome);
                     }
                 }
-                Some(Err(error)) => self.failed(health, &error).await?,
+                Some(Err(error)) => self.failed(&error).await?,
                 // the stream of `watcher` has no end
                 None => return Ok(()),
             }
@@ -139,61 +121,54 @@ impl Source {
         self.events.tell(found, &outcome);
     }
 
-    async fn failed(&mut self, health: &mut Health, error: &watcher::Error) -> Result<(), Error> {
+    async fn failed(&mut self, error: &watcher::Error) -> Result<(), Error> {
         let (verb, cause) = match error {
             watcher::Error::InitialListFailed(cause) => ("list", Some(cause)),
-            watcher::Error::WatchStartFailed(cause) => ("watch", Some(cause)),
-            watcher::Error::WatchFailed(cause) => ("watch", Some(cause)),
+            watcher::Error::WatchStartFailed(cause) | watcher::Error::WatchFailed(cause) => ("watch", Some(cause)),
             watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => ("watch", None),
         };
-        let refused = cause.and_then(|cause| refusal(cause, verb, "configmaps", &self.name, &self.namespace));
-        match refused {
-            Some(error) if self.patience == Patience::UntilFault && !self.applier.has_table() => Err(error),
-            Some(error) => {
-                if health.say() {
-                    tracing::error!(source = self.what, generation = self.applier.generation(), %error, "The Kubernetes API refuses us, what serves goes on");
-                }
-                self.pause(health).await;
-                Ok(())
-            }
+        match cause.and_then(|cause| refusal(cause, verb, "configmaps", &self.name, &self.namespace)) {
+            Some(refusal) => self.refused(refusal).await,
             None => {
-                self.fault(health, with_causes(error)).await;
+                self.fault(with_causes(error)).await;
                 Ok(())
             }
         }
     }
 
-    /// Waits, and says so when it is not the first in a row: a single one heals by itself within half a second.
-    async fn fault(&mut self, health: &mut Health, error: String) {
-        let again = health.last_fault.is_some_and(|last| last.elapsed() < CALM) && health.backoff.failures() > 0;
-        if again && health.say() {
-            tracing::warn!(
-                source = self.what,
-                generation = self.applier.generation(),
-                error,
-                "The Kubernetes API is not there, what serves goes on"
-            );
+    /// Outside a pod, with nothing that serves, there is nothing to wait for.
+    async fn refused(&mut self, error: Error) -> Result<(), Error> {
+        match self.health.refusal(Instant::now()) {
+            Refusal::Meant { .. } if self.patience == Patience::UntilFault && !self.applier.has_table() => {
+                return Err(error);
+            }
+            Refusal::Meant { is_news: true } => {
+                let (source, generation) = (&self.what, self.applier.generation());
+                tracing::error!(source, generation, %error, "The Kubernetes API refuses us, what serves goes on");
+            }
+            Refusal::Meant { is_news: false } | Refusal::Doubtful => {
+                tracing::debug!(source = self.what, %error, "The watch is refused");
+            }
+        }
+        self.pause().await;
+        Ok(())
+    }
+
+    async fn fault(&mut self, error: String) {
+        let (source, generation) = (&self.what, self.applier.generation());
+        if self.health.fault(Instant::now()) {
+            tracing::warn!(source, generation, error, "The Kubernetes API is not there, what serves goes on");
         } else {
-            tracing::debug!(source = self.what, error, "The watch failed");
+            tracing::debug!(source, generation, error, "The watch failed");
         }
-        self.pause(health).await;
+        self.pause().await;
     }
 
-    async fn pause(&mut self, health: &mut Health) {
-        if health.last_fault.is_some_and(|last| last.elapsed() >= CALM) {
-            health.backoff.reset();
-        }
-        let wait = health.backoff.next_wait();
+    async fn pause(&mut self) {
+        // answers from before the fault don't end it
+        self.kubernetes.answers.mark_unchanged();
+        let wait = self.health.wait();
         tokio::time::sleep(wait).await;
-        health.last_fault = Some(Instant::now());
-    }
-}
-
-impl Health {
-    /// Whether to speak of a fault: once, until a call has succeeded.
-    fn say(&mut self) -> bool {
-        self.answers.mark_unchanged();
-        !std::mem::replace(&mut self.said, true)
     }
 }
 
@@ -213,6 +188,40 @@ fn without_key(found: &ConfigMap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifecycle::Readiness;
+    use crate::routing::published;
+    use crate::telemetry::metrics::Metrics;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_takes_connections_and_says_nothing_is_given_up_and_tried_again() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kubeconfig");
+        let config = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
+            "clusters": [{"name": "c", "cluster": {"server": format!("http://{}", silent.local_addr().unwrap())}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        });
+        std::fs::write(&path, config.to_string()).unwrap();
+        let kubernetes = Kubernetes::connect(Some(&path), Some("edge")).await.unwrap();
+        let (writer, mut reader) = published::channel(None);
+        let readiness = Readiness::new();
+        let applier = Applier::new(writer, Metrics::new(), readiness.condition("routes"));
+        let name = ConfigMapName { namespace: None, name: "gatepost".to_owned() };
+        let source = run_config_map(kubernetes, name, applier, Patience::UntilFault);
+        let mut held = Vec::new();
+        let accepted = async {
+            while held.len() < 4 {
+                held.push(silent.accept().await.unwrap());
+            }
+        };
+        tokio::select! {
+            ended = source => panic!("the source ended: {ended:?}"),
+            () = accepted => {}
+        }
+        assert!(reader.load().is_none() && !readiness.is_ready());
+    }
 
     #[test]
     fn a_missing_key_is_told_with_the_keys_that_are_there() {

@@ -14,6 +14,7 @@ mod config_map;
 mod events;
 mod file;
 mod guard;
+mod health;
 mod outcome;
 mod state;
 

@@ -43,6 +43,8 @@ pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, metric: us
             Err(_) => {}
         }
     }
+    // one look at the sockets, so that tokio knows of those who came meanwhile
+    tokio::task::yield_now().await;
     poll_fn(|cx| {
         while let Poll::Ready(Ok((socket, addr))) = listener.poll_accept(cx) {
             open(&worker, socket, addr, metric);
@@ -110,7 +112,7 @@ async fn serve(worker: &Rc<Worker>, peer: Peer, socket: TcpStream) {
 /// Reads until the first bytes tell. `None`: the client left, or said nothing in time.
 async fn speaks_http2(stream: &mut Stream, deadline: &Deadline, worker: &Worker) -> Option<bool> {
     poll_fn(|cx| {
-        if deadline.poll_expired(cx).is_ready() || (worker.is_draining() && stream.input().is_empty()) {
+        if deadline.poll_expired(cx).is_ready() || (worker.is_draining() && stream.is_silent()) {
             return Poll::Ready(None);
         }
         loop {

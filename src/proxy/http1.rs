@@ -11,7 +11,7 @@ use super::client::Client;
 use super::connection::HEAD;
 use super::error::{Blame, Error};
 use super::exchange::{Exchange, Opened};
-use super::service::{Peer, handle, identify};
+use super::service::{Peer, handle, introduce};
 use super::worker::Worker;
 use crate::message::Limits;
 use crate::wire::{Closed, Deadline, Http1, Phase, Side, Stream};
@@ -56,7 +56,7 @@ async fn next(worker: &Rc<Worker>, client: &mut Client, first: bool) -> Option<N
             return Poll::Ready(if silent { None } else { Some(Err(Blame::Slow)) });
         }
         // between requests, and only there, a connection ends without a word
-        if silent && worker.is_draining() {
+        if worker.is_draining() && http1.stream().is_silent() {
             return Poll::Ready(None);
         }
         let head = exchange.get_or_insert_with(|| worker.take_exchange());
@@ -102,9 +102,6 @@ async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Nex
     let result = match refused {
         Some(blame) => {
             answer::unread(&mut x);
-            if let Some(table) = worker.table() {
-                identify(worker, &table, peer, &mut x);
-            }
             client.begin(&x.request, true);
             Err(Error::Client(blame))
         }
@@ -112,7 +109,10 @@ async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Nex
     };
     let result = match result {
         Ok(()) => handle(worker, peer, client, &mut x).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            introduce(worker, peer, &mut x);
+            Err(error)
+        }
     };
     if let Err(error) = result
         && !told(worker, client, &mut x, &error).await
@@ -153,5 +153,6 @@ pub(super) async fn told(worker: &Worker, client: &mut Client, x: &mut Exchange,
     if client.answered || verdict.status == 499 {
         return false;
     }
+    client.close |= worker.is_draining();
     answer::error(client, x, verdict).await.is_ok()
 }

@@ -19,7 +19,7 @@ use super::client::{Client, HeadSlot};
 use super::error::{Blame, Error};
 use super::exchange::Opened;
 use super::http1::told;
-use super::service::{Peer, handle};
+use super::service::{Peer, handle, introduce};
 use super::worker::Worker;
 use crate::config;
 use crate::message::Limits;
@@ -146,7 +146,10 @@ async fn run(
     client.begin(&x.request, false);
     let result = match read {
         Ok(()) => handle(&worker, &peer, &mut client, &mut x).await,
-        Err(malformed) => Err(Error::Client(Blame::Malformed(malformed))),
+        Err(malformed) => {
+            introduce(&worker, &peer, &mut x);
+            Err(Error::Client(Blame::Malformed(malformed)))
+        }
     };
     if let Err(error) = result {
         told(&worker, &mut client, &mut x, &error).await;

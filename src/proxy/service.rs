@@ -3,9 +3,12 @@
 //! One door: [`handle`]. The order of what happens to a request is this function and nowhere else.
 
 use std::fmt::Write;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Poll;
 
+use super::answer;
 use super::client::Client;
 use super::error::{Blame, Error, Unrouted};
 use super::exchange::{Exchange, Opened};
@@ -14,7 +17,6 @@ use super::headers::{self, Departure};
 use super::relay::{self, Relay};
 use super::table::{RouteState, Table};
 use super::worker::Worker;
-use super::{answer, client};
 use crate::config::{Action, BackendScheme};
 use crate::message::{Framing, Method, Name, Version};
 use crate::routing::Route;
@@ -36,8 +38,9 @@ pub(super) async fn handle(worker: &Rc<Worker>, peer: &Peer, client: &mut Client
     let table = worker.table().ok_or(Unrouted::NoTable)?; //          1  one generation decides
     identify(worker, &table, peer, x);
     let Exchange { target, request, .. } = &mut **x;
-    target.set(request).map_err(Blame::Target)?; //                   2  what was asked for
+    let asked = target.set(request); //                               2  what was asked for
     refuse(worker, x)?; //                                               what no route can allow
+    asked.map_err(Blame::Target)?;
     let route = find(worker, &table, x)?; //                          4  which route takes it
     drop(table); //                                                      an hour-long tunnel pins one route, not ten thousand
     client.deadline.limit(route.route.rule.timeouts.request);
@@ -70,7 +73,8 @@ async fn forward(
     if waits && http2 {
         // hyper shows no interim answers: the client is asked for its body at once
         x.answer.start_response(100);
-        client::Client::interim(&mut client.side, version, &x.answer);
+        Client::interim(&mut client.side, version, &x.answer);
+        poll_fn(|cx| Poll::Ready(drop(client.side.poll_flush(cx)))).await;
     }
     let expect = waits && !http2;
     let departure = Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };
@@ -104,8 +108,17 @@ async fn forward(
     relay.run(x, sent.at).await
 }
 
+/// For the record of a request that is refused before [`handle`]: who asked, and for what as far as that can be told.
+pub(super) fn introduce(worker: &Worker, peer: &Peer, x: &mut Exchange) {
+    if let Some(table) = worker.table() {
+        identify(worker, &table, peer, x);
+    }
+    // what could not be read is empty then, and nothing of an earlier request is left
+    let _ = x.target.set(&x.request);
+}
+
 /// Who asks, under which id.
-pub(super) fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
+fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
     let Exchange { request, client_text, id, facts, .. } = x;
     facts.origin = Origin::of(peer.addr.ip(), request, &table.routes.settings().trust);
     facts.table = Some(Rc::clone(table));

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use super::clients::Clients;
 use super::connection;
@@ -91,11 +92,11 @@ impl Running {
     /// # Errors
     /// The first worker that ended for another reason.
     pub async fn join(self) -> Result<(), WorkerError> {
-        futures_util::future::try_join_all(self.workers.into_iter().map(ended)).await.map(|_| ())
+        futures_util::future::try_join_all(self.workers.into_iter().map(worker_end)).await.map(|_| ())
     }
 }
 
-async fn ended(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Result<(), WorkerError> {
+async fn worker_end(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Result<(), WorkerError> {
     worker.await.unwrap_or(Err(WorkerError::Panicked))
 }
 
@@ -120,17 +121,21 @@ fn run(
             let (worker, closing) = (Rc::clone(&worker), Rc::clone(&accepting));
             accepts.push(tokio::task::spawn_local(connection::accept(worker, socket, listener, closing)));
         }
-        worker.follow(stage, &accepting).await;
+        worker.follow(stage, &accepting, &mut accepts).await?;
         worker.upstream.close();
         if let Some(lines) = &mut *worker.lines.borrow_mut() {
             lines.flush();
         }
-        // an accept loop ends only when it was told to; a panic in one is the worker's
-        for accept in accepts {
-            accept.await.map_err(|_| WorkerError::Panicked)?;
-        }
-        Ok(())
+        ended(&mut accepts).await
     })
+}
+
+/// Waits for the accept loops. They end only when they were told to; a panic in one is the worker's.
+async fn ended(accepts: &mut Vec<JoinHandle<()>>) -> Result<(), WorkerError> {
+    for accept in accepts.drain(..) {
+        accept.await.map_err(|_| WorkerError::Panicked)?;
+    }
+    Ok(())
 }
 
 /// Request state that a worker keeps for the next requests: 256 x some 4 KiB.
@@ -246,7 +251,12 @@ impl Worker {
     }
 
     /// Runs until the process's end: sweeps, and the order of shutting down.
-    async fn follow(&self, mut stage: watch::Receiver<Stage>, accepting: &Notify) {
+    async fn follow(
+        &self,
+        mut stage: watch::Receiver<Stage>,
+        accepting: &Notify,
+        accepts: &mut Vec<JoinHandle<()>>,
+    ) -> Result<(), WorkerError> {
         let mut seen_table = None;
         loop {
             tokio::select! {
@@ -255,18 +265,20 @@ impl Worker {
                     (Ok(()), Stage::Serving | Stage::LameDuck) => {}
                     (Ok(()), Stage::Draining { requests_until, tunnels_until }) => {
                         self.drain(accepting, requests_until, tunnels_until);
+                        // whom they still let in is counted before it is asked whether anybody is left
+                        ended(accepts).await?;
                     }
                     // whoever leads the process is gone: there is nothing to wait for
                     (Ok(()), Stage::Stopped) | (Err(_), _) => {
                         self.draining.set(true);
                         accepting.notify_waiters();
-                        return;
+                        return Ok(());
                     }
                 },
                 () = self.none_open.notified(), if self.is_draining() => {}
             }
             if self.is_draining() && self.open.get() == 0 {
-                return;
+                return Ok(());
             }
         }
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Route, RouteId, RouteTable};
+use super::RouteTable;
 
 /// Publishes tables. There is one, because one task decides what is served.
 #[derive(Debug)]
@@ -20,15 +20,21 @@ pub struct Reader {
     /// How many tables had been published when `table` was read.
     seen: u64,
     table: Option<Arc<RouteTable>>,
-    /// This worker's own copies of the routes it has met, so that no two workers count references in one place.
-    routes: Vec<Option<Arc<Route>>>,
 }
 
 struct Shared {
     /// How many tables have been published; written with the lock held.
     published: AtomicU64,
-    current: Mutex<Option<Arc<RouteTable>>>,
+    tables: Mutex<Tables>,
     hooks: Mutex<Vec<Hook>>,
+}
+
+#[derive(Default)]
+struct Tables {
+    current: Option<Arc<RouteTable>>,
+    /// Held until the next publication, so that it is the writer that frees it: a table of ten thousand routes takes
+    /// its time to go, and no worker's requests shall wait for that.
+    before: Option<Arc<RouteTable>>,
 }
 
 type Hook = Box<dyn Fn() + Send + Sync>;
@@ -37,10 +43,10 @@ type Hook = Box<dyn Fn() + Send + Sync>;
 pub fn channel(first: Option<Arc<RouteTable>>) -> (Writer, Reader) {
     let shared = Arc::new(Shared {
         published: AtomicU64::new(u64::from(first.is_some())),
-        current: Mutex::new(first),
+        tables: Mutex::new(Tables { current: first, before: None }),
         hooks: Mutex::new(Vec::new()),
     });
-    let reader = Reader { shared: Arc::clone(&shared), seen: 0, table: None, routes: Vec::new() };
+    let reader = Reader { shared: Arc::clone(&shared), seen: 0, table: None };
     (Writer(shared), reader)
 }
 
@@ -48,13 +54,14 @@ impl Writer {
     /// Makes this the table of every request from now on.
     pub fn publish(&self, table: RouteTable) -> Arc<RouteTable> {
         let table = Arc::new(table);
-        let before = {
-            let mut current = locked(&self.0.current);
+        let gone = {
+            let mut tables = locked(&self.0.tables);
             self.0.published.fetch_add(1, Ordering::Release);
-            current.replace(Arc::clone(&table))
+            let before = tables.current.replace(Arc::clone(&table));
+            std::mem::replace(&mut tables.before, before)
         };
-        // not with the lock held: a table of ten thousand routes takes its time to go
-        drop(before);
+        // not with the lock held
+        drop(gone);
         for hook in locked(&self.0.hooks).iter() {
             hook();
         }
@@ -63,12 +70,12 @@ impl Writer {
 
     /// The table that was published last.
     pub fn current(&self) -> Option<Arc<RouteTable>> {
-        locked(&self.0.current).clone()
+        locked(&self.0.tables).current.clone()
     }
 
     /// The generation of the table that was published last; 0 before there is one.
     pub fn generation(&self) -> u64 {
-        locked(&self.0.current).as_ref().map_or(0, |table| table.generation())
+        locked(&self.0.tables).current.as_ref().map_or(0, |table| table.generation())
     }
 
     /// Calls `hook` after every publication, to wake a worker that waits for something else. It must not publish.
@@ -78,7 +85,7 @@ impl Writer {
 
     /// One more reader.
     pub fn reader(&self) -> Reader {
-        Reader { shared: Arc::clone(&self.0), seen: 0, table: None, routes: Vec::new() }
+        Reader { shared: Arc::clone(&self.0), seen: 0, table: None }
     }
 }
 
@@ -92,37 +99,18 @@ impl Reader {
         self.table.as_ref()
     }
 
-    /// Whether [`load`](Reader::load) would give another table than the last time.
-    pub fn changed(&self) -> bool {
-        self.shared.published.load(Ordering::Acquire) != self.seen
-    }
-
-    /// This worker's own copy of a route of the table that [`load`](Reader::load) gave last; made when it is first asked
-    /// for. A request keeps it to its last byte, and no count that another worker writes is touched.
-    #[inline]
-    pub fn route(&mut self, id: RouteId) -> Option<&Arc<Route>> {
-        let table = self.table.as_ref()?;
-        let own = self.routes.get_mut(id.index())?;
-        Some(own.get_or_insert_with(|| Arc::new(Route::clone(table.route(id)))))
-    }
-
     #[cold]
     fn refresh(&mut self) {
-        let before = {
-            let current = locked(&self.shared.current);
-            self.seen = self.shared.published.load(Ordering::Relaxed);
-            std::mem::replace(&mut self.table, current.clone())
-        };
-        drop(before);
-        self.routes.clear();
-        self.routes.resize(self.table.as_ref().map_or(0, |table| table.routes().len()), None);
+        let tables = locked(&self.shared.tables);
+        self.seen = self.shared.published.load(Ordering::Relaxed);
+        self.table.clone_from(&tables.current);
     }
 }
 
 impl Clone for Reader {
-    /// A reader for another worker: it sees the same tables and has copies of its own.
+    /// A reader for another worker: it sees the same tables.
     fn clone(&self) -> Reader {
-        Reader { shared: Arc::clone(&self.shared), seen: 0, table: None, routes: Vec::new() }
+        Reader { shared: Arc::clone(&self.shared), seen: 0, table: None }
     }
 }
 

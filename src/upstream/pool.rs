@@ -4,7 +4,7 @@
 //! while streams run on them.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -56,7 +56,14 @@ struct Addresses {
     list: Rc<[SocketAddr]>,
     fresh_until: u64,
     asking: bool,
-    failed: Option<(&'static str, bool)>,
+    failed: Option<Failure>,
+}
+
+/// Why there is no address.
+#[derive(Clone, Copy)]
+enum Failure {
+    Unresolved { reason: &'static str, timeout: bool },
+    Prohibited(IpAddr),
 }
 
 impl Pool {
@@ -169,8 +176,12 @@ impl Pool {
         while self.addresses.borrow().list.is_empty() {
             let arrival = self.resolved.notified();
             let failed = self.addresses.borrow().failed;
-            if let Some((reason, timeout)) = failed {
-                return Err(Error::Unresolved { name: name.clone(), reason, timeout });
+            match failed {
+                Some(Failure::Unresolved { reason, timeout }) => {
+                    return Err(Error::Unresolved { name: name.clone(), reason, timeout });
+                }
+                Some(Failure::Prohibited(ip)) => return Err(Error::Prohibited(ip)),
+                None => {}
             }
             arrival.await;
         }
@@ -202,20 +213,21 @@ impl Pool {
         let mut addresses = self.addresses.borrow_mut();
         addresses.asking = false;
         let (list, fresh_for): (Vec<_>, _) = match answer {
-            Ok(Answer { addresses, fresh_for }) => {
-                let allowed =
-                    addresses.into_iter().filter(|address| upstream.settings.policy.allows(address.ip(), origin));
-                (allowed.collect(), fresh_for)
+            Ok(Answer { addresses: found, fresh_for }) => {
+                let (allowed, refused): (Vec<_>, Vec<_>) =
+                    found.into_iter().partition(|address| upstream.settings.policy.allows(address.ip(), origin));
+                addresses.failed = refused.first().map(|address| Failure::Prohibited(address.ip()));
+                (allowed, fresh_for)
             }
             Err(Error::Unresolved { reason, timeout, .. }) => {
-                addresses.failed = Some((reason, timeout));
+                addresses.failed = Some(Failure::Unresolved { reason, timeout });
                 (Vec::new(), FAILED_FOR)
             }
             Err(_) => (Vec::new(), FAILED_FOR),
         };
         addresses.fresh_until = upstream.deadlines.clock().coarse() + fresh_for.as_millis() as u64;
         if list.is_empty() {
-            addresses.failed.get_or_insert(("every address of the name is refused", false));
+            addresses.failed.get_or_insert(Failure::Unresolved { reason: "the name has no address", timeout: false });
         } else if *addresses.list != *list {
             addresses.list = list.into();
             // connections to pods that are gone are not used again
@@ -225,6 +237,6 @@ impl Pool {
     }
 }
 
-fn allowed(upstream: &Upstream, ip: std::net::IpAddr, origin: Origin) -> Result<(), Error> {
+fn allowed(upstream: &Upstream, ip: IpAddr, origin: Origin) -> Result<(), Error> {
     if upstream.settings.policy.allows(ip, origin) { Ok(()) } else { Err(Error::Prohibited(ip)) }
 }

@@ -89,6 +89,8 @@ pub struct Deadlines {
     slots: RefCell<Vec<Rc<Slot>>>,
     fine_until: Cell<u64>,
     sweeper: RefCell<Option<Waker>>,
+    /// Cells that are opened while the process ends are bounded too.
+    ending: Cell<Option<u64>>,
 }
 
 /// One owner's cell.
@@ -121,7 +123,7 @@ impl Deadlines {
             at: Cell::new(NEVER),
             phase: Cell::new(Phase::Idle),
             limit: Cell::new(NEVER),
-            shutdown: Cell::new(NEVER),
+            shutdown: Cell::new(self.ending.get().unwrap_or(NEVER)),
             expired: Cell::new(None),
             index: Cell::new(slots.len()),
             waker: RefCell::new(None),
@@ -163,6 +165,7 @@ impl Deadlines {
     pub fn shut_down(&self, within: Duration, tunnels: Duration) {
         self.clock.now();
         let now = self.clock.coarse();
+        self.ending.set(Some(now + millis(within)));
         for slot in self.slots.borrow().iter() {
             let within = if slot.phase.get() == Phase::Tunnel { tunnels } else { within };
             slot.shutdown.set(slot.shutdown.get().min(now + millis(within)));

@@ -200,6 +200,14 @@ impl Stream {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
+    /// Whether the peer has sent nothing that was not used. Asks the system, which may know more than tokio yet: a request
+    /// that has arrived must not be answered by a close.
+    pub fn is_silent(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        let mut arrived = || socket2::SockRef::from(&self.io).peek(&mut byte);
+        self.input().is_empty() && !arrived().is_ok_and(|n| n > 0)
+    }
+
     /// Whether an idle connection still looks alive: nothing to read, no end, no error. Costs no system call.
     pub fn is_quiet(&self) -> bool {
         self.input().is_empty()

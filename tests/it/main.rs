@@ -5,9 +5,13 @@
 
 mod actions;
 mod bodies;
+mod drain;
 mod failures;
 mod fields;
+mod http2;
 mod interim;
+mod limits;
+mod log;
 mod messages;
 mod names;
 mod refused;

@@ -251,7 +251,7 @@ fn a_body_over_the_route_s_limit_is_413_however_it_is_framed() {
     let big = "0123456789x";
     let chunked =
         format!("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{big}\r\n0\r\n\r\n");
-    let mut refused = |mut client: Client| {
+    let refused = |mut client: Client| {
         let answer = client.answer();
         assert_eq!((answer.status(), answer.field("connection")), (413, Some("close")));
         client.is_closed();

@@ -70,11 +70,6 @@ impl Client {
         self.reader.head().expect("a head").expect("a head, not a close")
     }
 
-    /// The body of a head that was read.
-    pub fn body(&mut self, mut head: Message) -> io::Result<Message> {
-        self.reader.body(&mut head, Kind::Answer).map(|()| head)
-    }
-
     pub fn exactly(&mut self, n: usize) -> Vec<u8> {
         self.reader.exactly(n).expect("bytes")
     }

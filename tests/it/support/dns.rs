@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use super::Signal;
-
 /// What a question gets.
 #[derive(Debug, Clone)]
 pub enum Reply {
@@ -29,8 +27,6 @@ type Answer = Box<dyn FnMut(&str, u16) -> Reply + Send>;
 pub struct Dns {
     pub addr: SocketAddr,
     answer: Arc<Mutex<Answer>>,
-    /// Given for each question.
-    pub asked: Signal,
     leaving: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -43,8 +39,8 @@ pub fn dns(answer: impl FnMut(&str, u16) -> Reply + Send + 'static) -> Dns {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let addr = socket.local_addr().expect("an address");
     let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
-    let (asked, leaving) = (Signal::default(), Arc::<AtomicBool>::default());
-    let (answers, signal, left) = (Arc::clone(&answer), asked.clone(), Arc::clone(&leaving));
+    let leaving = Arc::<AtomicBool>::default();
+    let (answers, left) = (Arc::clone(&answer), Arc::clone(&leaving));
     let thread = std::thread::spawn(move || {
         let mut bytes = [0; 512];
         while let Ok((n, peer)) = socket.recv_from(&mut bytes) {
@@ -54,10 +50,9 @@ pub fn dns(answer: impl FnMut(&str, u16) -> Reply + Send + 'static) -> Dns {
             let (name, kind, question_end) = question(&bytes[..n]);
             let reply = answers.lock().expect("no panic in an answer")(&name, kind);
             let _ = socket.send_to(&message(&bytes[..question_end], kind, &reply), peer);
-            signal.give();
         }
     });
-    Dns { addr, answer, asked, leaving, thread: Some(thread) }
+    Dns { addr, answer, leaving, thread: Some(thread) }
 }
 
 impl Dns {

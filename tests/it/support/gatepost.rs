@@ -187,10 +187,13 @@ impl Gate {
 
     /// Waits until every worker has ended.
     pub fn join(&mut self) -> Result<(), WorkerError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let Some(running) = self.running.take() else { return Ok(()) };
-        let joined = runtime.block_on(async { tokio::time::timeout(super::PATIENCE, running.join()).await });
-        joined.expect("the workers end")
+        // on a thread of its own, so that tests of HTTP/2 may drop a proxy from within their runtime
+        let joined = std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+            runtime.block_on(async { tokio::time::timeout(super::PATIENCE, running.join()).await })
+        });
+        joined.join().expect("no panic while waiting").expect("the workers end")
     }
 
     /// Stops and tells what was logged.

@@ -9,8 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::Frame;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -34,6 +35,14 @@ pub struct Answer {
 impl Answer {
     pub fn text(&self) -> &str {
         str::from_utf8(&self.body).expect("text")
+    }
+
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("text"))
+    }
+
+    pub fn trailer(&self, name: &str) -> Option<&str> {
+        self.trailers.get(name).map(|value| value.to_str().expect("text"))
     }
 }
 
@@ -70,11 +79,15 @@ pub fn full(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).boxed()
 }
 
-/// A body with fields behind it.
+/// A body of unknown length with fields behind it.
 pub fn trailed(text: impl Into<Bytes>, trailers: &[(&'static str, &'static str)]) -> Body {
-    let map: HeaderMap =
-        trailers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
-    Full::new(text.into()).with_trailers(async move { Some(Ok(map)) }).boxed()
+    let fields = trailers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    streamed(text.into(), Some(fields.collect()))
+}
+
+pub fn streamed(text: Bytes, trailers: Option<HeaderMap>) -> Body {
+    let frames = [Some(Frame::data(text)), trailers.map(Frame::trailers)];
+    StreamBody::new(futures_util::stream::iter(frames.into_iter().flatten().map(Ok))).boxed()
 }
 
 pub async fn whole(answer: Response<Incoming>) -> hyper::Result<Answer> {
@@ -118,7 +131,6 @@ where
 /// A connection on which frames are written and read by hand (RFC 9113 4.1).
 pub struct Frames(TcpStream);
 
-pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
@@ -127,9 +139,7 @@ pub const END_HEADERS: u8 = 4;
 
 /// One frame.
 #[derive(Debug)]
-pub struct Frame {
-    pub kind: u8,
-    pub flags: u8,
+pub struct RawFrame {
     pub stream: u32,
     pub payload: Vec<u8>,
 }
@@ -167,7 +177,7 @@ impl Frames {
     }
 
     /// The next frame of this kind.
-    pub fn next(&mut self, kind: u8) -> Frame {
+    pub fn next(&mut self, kind: u8) -> RawFrame {
         loop {
             let mut head = [0; 9];
             self.0.read_exact(&mut head).expect("a frame");
@@ -176,7 +186,7 @@ impl Frames {
             let mut payload = vec![0; len];
             self.0.read_exact(&mut payload).expect("a whole frame");
             if head[3] == kind {
-                return Frame { kind, flags: head[4], stream, payload };
+                return RawFrame { stream, payload };
             }
         }
     }

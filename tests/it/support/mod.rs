@@ -15,11 +15,10 @@ use std::time::Duration;
 
 use socket2::{SockRef, Socket};
 
-pub use app::{App, Conn, nobody, upstream};
+pub use app::{App, nobody, upstream};
 pub use client::Client;
 pub use dns::{Dns, Reply, dns};
-pub use gatepost::{Gate, Gatepost, gatepost};
-pub use strict::Message;
+pub use gatepost::{Gate, gatepost};
 
 /// After this a wait has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -85,7 +85,7 @@ impl<R: Read> Reader<R> {
                 assert!(end > 0 && self.bytes[end - 1] == b'\r', "bare LF: {}", self.bytes[..=end].escape_ascii());
                 let line: Vec<u8> = self.bytes.drain(..=end).take(end - 1).collect();
                 assert!(!line.contains(&b'\r'), "bare CR: {}", line.escape_ascii());
-                return Ok(Some(String::from_utf8(line).expect("a line of text")));
+                return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
             }
             if self.fill()? == 0 {
                 assert!(self.bytes.is_empty(), "cut within a line: {}", self.bytes.escape_ascii());

@@ -1,0 +1,245 @@
+//! HTTP/2 with prior knowledge, from clients and to apps.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::support::http2::{self, Body, Frames, HEADERS, RST_STREAM, full, request, streamed, trailed, whole, within};
+use crate::support::{Signal, gatepost, upstream};
+
+#[tokio::test]
+async fn a_get_is_answered_by_an_app_of_http_1_1() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).start();
+    let answer = http2::connect(&gate).await.get("a.test", "/x?y").await;
+    assert_eq!((answer.status, answer.text()), (200, "hello"));
+    let seen = app.request();
+    assert_eq!((seen.start.as_str(), seen.field("host")), ("GET /x?y HTTP/1.1", Some("a.test")));
+    assert_eq!((seen.field("content-length"), seen.field("transfer-encoding")), (None, None));
+}
+
+#[tokio::test]
+async fn a_body_and_its_trailers_go_through_in_both_directions() {
+    let app = upstream().each(|request| {
+        let sum = request.trailer("x-sum").unwrap_or("none");
+        let body = request.text();
+        format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\nX-Sum: {sum}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes()
+    });
+    let gate = gatepost().route("host: a.test", &app).start();
+    let answer = http2::connect(&gate).await.post("a.test", "/", trailed("hello", &[("x-sum", "42")])).await;
+    assert_eq!((answer.text(), answer.trailer("x-sum")), ("hello", Some("42")));
+}
+
+#[tokio::test]
+async fn trailers_behind_a_body_of_a_known_length_are_dropped_and_counted() {
+    let app = upstream().echo();
+    let gate = gatepost().route("host: a.test", &app).start();
+    let trailed = trailed("hello", &[("x-sum", "42")]);
+    let ask = request("POST", "a.test", "/").header("content-length", "5").body(trailed).unwrap();
+    assert_eq!(http2::connect(&gate).await.send(ask).await.text(), "hello");
+    assert_eq!(
+        (app.request().field("content-length"), gate.metric("gatepost_trailers_dropped_total")),
+        (Some("5"), 1.0)
+    );
+}
+
+#[tokio::test]
+async fn a_large_body_goes_through_every_window() {
+    let app = upstream().echo();
+    let gate = gatepost().route("host: a.test", &app).start();
+    let body: Bytes = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect::<Vec<_>>().into();
+    let answer = http2::connect(&gate).await.post("a.test", "/", full(body.clone())).await;
+    assert!(answer.body == body, "the body came back as it was");
+}
+
+#[tokio::test]
+async fn a_hundred_streams_run_at_once() {
+    let all = Signal::default();
+    let count = all.clone();
+    let app = upstream().script(move |conn| {
+        while let Some(request) = conn.request() {
+            count.give();
+            // nobody is answered before everybody has asked
+            count.wait_for(100);
+            let path = request.target();
+            conn.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}", path.len()));
+        }
+    });
+    let gate = gatepost().route("host: a.test", &app).start();
+    let client = http2::connect(&gate).await;
+    let streams = (0..100).map(|n| {
+        let path = format!("/{n}");
+        let client = &client;
+        async move { assert_eq!(client.get("a.test", &path).await.text(), path) }
+    });
+    futures_util::future::join_all(streams).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_reset_frees_the_app_s_connection() {
+    let closed = Signal::default();
+    let close = closed.clone();
+    let app = upstream().script(move |conn| {
+        conn.request();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst");
+        conn.until_closed();
+        close.give();
+    });
+    let gate = gatepost().route("host: a.test", &app).start();
+    let client = http2::connect(&gate).await;
+    let ask = request("GET", "a.test", "/").body(full("")).unwrap();
+    let mut answer = within(client.0.clone().send_request(ask)).await.unwrap();
+    assert_eq!(within(answer.body_mut().frame()).await.unwrap().unwrap().into_data().unwrap(), "first");
+    drop(answer);
+    tokio::task::spawn_blocking(move || closed.wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_is_reset_before_its_answer_frees_the_app_s_connection() {
+    let (asked, closed) = (Signal::default(), Signal::default());
+    let (ask, close) = (asked.clone(), closed.clone());
+    let app = upstream().script(move |conn| {
+        conn.request();
+        ask.give();
+        conn.until_closed();
+        close.give();
+    });
+    let gate = gatepost().route("host: a.test", &app).start();
+    let client = http2::connect(&gate).await;
+    let mut sender = client.0.clone();
+    let pending =
+        tokio::spawn(async move { sender.send_request(request("GET", "a.test", "/").body(full("")).unwrap()).await });
+    tokio::task::spawn_blocking(move || asked.wait()).await.unwrap();
+    pending.abort();
+    tokio::task::spawn_blocking(move || closed.wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_is_a_reset_and_never_a_whole_one() {
+    for answer in ["Content-Length: 10\r\n\r\nfirst", "Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"] {
+        let app = upstream().raw_and_close(format!("HTTP/1.1 200 OK\r\n{answer}"));
+        let gate = gatepost().route("host: a.test", &app).start();
+        let client = http2::connect(&gate).await;
+        let ask = request("GET", "a.test", "/").body(full("")).unwrap();
+        let came = within(client.0.clone().send_request(ask)).await;
+        assert!(match came {
+            Ok(answer) => whole(answer).await.is_err(),
+            Err(_) => true,
+        });
+    }
+}
+
+#[test]
+fn a_connection_field_in_http_2_is_a_broken_stream() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).start();
+    let mut frames = Frames::connect(&gate);
+    let fields = [(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")];
+    for (stream, extra) in [(1, ("connection", "close")), (3, ("transfer-encoding", "chunked")), (5, ("te", "gzip"))] {
+        frames.request(stream, &[&fields[..], &[extra]].concat());
+        let reset = frames.next(RST_STREAM);
+        assert_eq!((reset.stream, reset.payload.as_slice()), (stream, &[0, 0, 0, 1][..]), "{extra:?}");
+    }
+    frames.request(7, &fields);
+    assert_eq!(frames.next(HEADERS).stream, 7);
+    assert_eq!(app.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn both_versions_are_refused_alike() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test, maxBody: 4", &app).start();
+    let client = http2::connect(&gate).await;
+    assert_eq!(client.get("b.test", "/").await.status, 404);
+    assert_eq!(client.get("a.test", "/a/..%2fb").await.status, 400);
+    assert_eq!(client.post("a.test", "/", full("hello")).await.status, 413);
+    assert_eq!(client.post("a.test", "/", trailed("hello", &[])).await.status, 413);
+    let looped = request("GET", "a.test", "/").header("cdn-loop", "gatepost-under-test").body(full("")).unwrap();
+    assert_eq!(client.send(looped).await.status, 508);
+    let trace = request("TRACE", "a.test", "/").body(full("")).unwrap();
+    assert_eq!(client.send(trace).await.status, 405);
+    // a head of 70 KB is more than the client is told it may send, so it is refused by number of fields
+    let many = (0..101).fold(request("GET", "a.test", "/"), |head, n| head.header(format!("x-{n}"), "y"));
+    assert_eq!(client.send(many.body(full("")).unwrap()).await.status, 431);
+    assert_eq!(app.requests().len(), 0);
+    assert_eq!(client.get("a.test", "/").await.text(), "hello");
+}
+
+/// What came, told in the answer's fields; the body and its trailers come back.
+async fn echo(request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let te = parts.headers.get("te").cloned();
+    let authority = parts.uri.authority().map(|authority| authority.to_string()).unwrap_or_default();
+    let body = body.collect().await.unwrap();
+    let trailers = body.trailers().cloned();
+    let mut answer = Response::builder()
+        .header("x-seen", format!("{:?} {} {}", parts.version, parts.method, parts.uri.path()))
+        .header("x-authority", authority);
+    if let Some(te) = te {
+        answer = answer.header("x-te", te);
+    }
+    answer.body(streamed(body.to_bytes(), trailers)).unwrap()
+}
+
+#[tokio::test]
+async fn an_app_of_http_2_serves_clients_of_both_versions() {
+    let addr = http2::app(echo);
+    let gate = gatepost().line(&format!("host: a.test, backend: \"h2c://{addr}\"")).start();
+    let client = http2::connect(&gate).await;
+    let grpc =
+        request("POST", "a.test", "/svc/Call").header("te", "trailers").body(trailed("hi", &[("grpc-status", "0")]));
+    let answer = client.send(grpc.unwrap()).await;
+    assert_eq!((answer.text(), answer.trailer("grpc-status")), ("hi", Some("0")));
+    assert_eq!((answer.field("x-seen"), answer.field("x-te")), (Some("HTTP/2.0 POST /svc/Call"), Some("trailers")));
+
+    let from_http1 = tokio::task::spawn_blocking(move || {
+        let mut client = gate.client();
+        let asked = "POST /x HTTP/1.1\r\nHost: a.test:80\r\nTE: trailers, gzip\r\nConnection: TE\r\n\
+                     Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\n\r\n";
+        (client.send(asked).answer(), client.get("a.test", "/"), client.post("a.test", "/", "length"))
+    });
+    let (answer, empty, length) = from_http1.await.unwrap();
+    assert_eq!((answer.text(), answer.trailer("x-sum")), ("hi", Some("7")));
+    assert_eq!((answer.field("x-te"), answer.field("x-authority")), (Some("trailers"), Some("a.test:80")));
+    assert_eq!((empty.text(), length.text()), ("", "length"));
+}
+
+#[tokio::test]
+async fn an_app_of_http_2_that_is_away_is_502() {
+    let gate = gatepost().line(&format!("host: a.test, backend: \"h2c://{}\"", crate::support::nobody())).start();
+    assert_eq!(http2::connect(&gate).await.get("a.test", "/").await.status, 502);
+}
+
+#[tokio::test]
+async fn many_streams_to_an_app_of_http_2_run_at_once() {
+    let addr = http2::app(echo);
+    let gate = gatepost().line(&format!("host: a.test, backend: \"h2c://{addr}\"")).start();
+    let client = http2::connect(&gate).await;
+    let streams = (0..100).map(|n| {
+        let client = &client;
+        async move { assert_eq!(client.post("a.test", "/", full(format!("{n}"))).await.text(), format!("{n}")) }
+    });
+    futures_util::future::join_all(streams).await;
+}
+
+#[test]
+fn a_web_socket_to_an_app_of_http_2_is_501() {
+    let gate = gatepost().line("host: a.test, backend: \"h2c://127.0.0.1:9\"").start();
+    let ask = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    assert_eq!(gate.client().send(ask).answer().status(), 501);
+}
+
+#[test]
+fn expect_before_an_app_of_http_2_is_answered_at_once() {
+    let addr = http2::app(echo);
+    let gate = gatepost().line(&format!("host: a.test, backend: \"h2c://{addr}\"")).start();
+    let mut client = gate.client();
+    client.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.answer().status(), 100);
+    assert_eq!(client.send("hello").answer().text(), "hello");
+}

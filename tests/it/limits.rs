@@ -1,0 +1,38 @@
+//! How many connections there may be, and how long an idle one stays.
+
+use crate::support::{gatepost, upstream};
+
+#[test]
+fn more_connections_than_allowed_are_turned_away_and_counted() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).section("limits: {connections: 2}").start();
+    let (mut one, mut two) = (gate.client(), gate.client());
+    assert_eq!((one.get("a.test", "/").text(), two.get("a.test", "/").text()), ("hello", "hello"));
+    gate.client().is_closed();
+    assert_eq!(gate.metric("gatepost_connections_refused_total{reason=\"connections\"}"), 1.0);
+    drop(one);
+    // the place is free once the worker has seen the close, which the next request on the other comes after
+    two.get("a.test", "/");
+    assert_eq!(gate.client().get("a.test", "/").text(), "hello");
+}
+
+#[test]
+fn one_client_has_its_share_over_all_workers() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).section("limits: {connectionsPerClient: 3}").workers(2).start();
+    let mut clients: Vec<_> = (0..3).map(|_| gate.client()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("a.test", "/").text(), "hello");
+    }
+    gate.client().is_closed();
+    assert_eq!(gate.metric("gatepost_connections_refused_total{reason=\"connectionsPerClient\"}"), 1.0);
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_its_time() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).section("limits: {keepAlive: 200ms}").start();
+    let mut client = gate.client();
+    client.get("a.test", "/");
+    client.is_closed();
+}
