@@ -130,11 +130,12 @@ fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
     match request.get(Name::XRequestId).map(str::from_utf8) {
         Some(Ok(kept)) if !kept.is_empty() && kept.len() <= ID && kept.bytes().all(is_id) => id.push_str(kept),
         _ => {
-            for half in [worker.roll(), worker.roll()] {
-                id.extend(
-                    (0..16).rev().map(|place| char::from(b"0123456789abcdef"[(half >> (place * 4) & 0xf) as usize])),
-                );
+            let drawn = u128::from(worker.roll()) << 64 | u128::from(worker.roll());
+            let mut digits = [0; 32];
+            for (place, digit) in digits.iter_mut().rev().enumerate() {
+                *digit = b"0123456789abcdef"[(drawn >> (place * 4) & 0xf) as usize];
             }
+            id.push_str(str::from_utf8(&digits).unwrap_or_default());
         }
     }
 }

@@ -3,7 +3,8 @@
 /// Appends the inside of a JSON string. What is no UTF-8 becomes U+FFFD. Beyond what JSON asks for, DEL and the C1 set
 /// are escaped, because a log is also read in terminals.
 pub(super) fn json(value: &[u8], out: &mut Vec<u8>) {
-    if !value.iter().any(|byte| is_special(*byte)) {
+    // no early exit: the loop is then done 16 bytes at a time
+    if !value.iter().fold(false, |found, byte| found | is_special(*byte)) {
         return out.extend_from_slice(value);
     }
     for chunk in value.utf8_chunks() {
@@ -30,7 +31,7 @@ pub(super) fn json(value: &[u8], out: &mut Vec<u8>) {
 
 #[inline]
 fn is_special(byte: u8) -> bool {
-    !(b' '..0x7f).contains(&byte) || byte == b'"' || byte == b'\\'
+    (byte < b' ') | (byte >= 0x7f) | (byte == b'"') | (byte == b'\\')
 }
 
 /// Appends a part of a quoted string of the common format: `\xHH` for everything that is special, as web servers do it.
