@@ -64,10 +64,9 @@ pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
         request.remove(Name::Host);
         request.push(Name::Host, target.host_header().as_bytes());
     }
-    if request.get(Name::XRequestId) != Some(id.as_bytes()) {
-        request.remove(Name::XRequestId);
-        request.push(Name::XRequestId, id.as_bytes());
-    }
+    // also when the first is the one that is kept: there may be a second
+    request.remove(Name::XRequestId);
+    request.push(Name::XRequestId, id.as_bytes());
     request.push(Name::CdnLoop, loop_id.as_bytes());
     if route.rule.via {
         let via: &[u8] = if request.version() == Version::Http2 { b"2 gatepost" } else { b"1.1 gatepost" };
@@ -88,6 +87,9 @@ fn forward(exchange: &mut Exchange, peer: &str) {
         }
         request.remove(Name::XForwardedFor);
         request.remove(Name::XRealIp);
+        // no proxy has a reason to send them, and some apps route by them
+        request.remove(Name::XOriginalUrl);
+        request.remove(Name::XRewriteUrl);
     } else {
         for name in CLAIMS {
             request.remove(name);

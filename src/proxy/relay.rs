@@ -90,7 +90,7 @@ impl Relay<'_> {
             // all of it came with the head: no need to ask for the time again
             x.facts.ended = Some(head_at);
         }
-        let whole = self.upload.is_done() && self.client.side.is_incoming_done();
+        let whole = self.upload.is_whole() && self.client.side.is_incoming_done();
         self.app.finish(self.reusable && whole && !self.tunnel, now);
         Ok(())
     }

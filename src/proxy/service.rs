@@ -98,6 +98,8 @@ async fn forward(
 
     let tunnel = answer.status() == 101;
     let reusable = !answer.wants_close() && (answer.version() != Version::Http10 || answer.wants_keep_alive());
+    // to HEAD, 204 and 304 careless apps send a body all the same: it would be the next request's answer
+    let reusable = reusable && sent.framing != Framing::None;
     let endless = relay::is_endless(answer);
     headers::to_client(x, rule);
     client.close |= worker.is_draining();

@@ -37,7 +37,8 @@ fn is_local(ip: IpAddr) -> bool {
                 || ip.is_multicast()
                 || ip.is_broadcast()
                 || ip.octets()[0] == 0
-                || ip == Ipv4Addr::new(100, 100, 100, 200)
+                // metadata services of Alibaba, Azure and Oracle
+                || [[100, 100, 100, 200], [168, 63, 129, 16], [192, 0, 0, 192]].contains(&ip.octets())
         }
         IpAddr::V6(ip) => {
             ip.is_unspecified()
@@ -57,7 +58,13 @@ fn is_own(ip: IpAddr) -> bool {
 /// `::ffff:192.0.2.1` is 192.0.2.1.
 fn unmapped(ip: IpAddr) -> IpAddr {
     match ip {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        IpAddr::V6(v6) => match v6.segments() {
+            // the well-known prefix of NAT64 (RFC 6052 2.1)
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+            }
+            _ => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        },
         IpAddr::V4(_) => ip,
     }
 }
@@ -78,7 +85,16 @@ mod tests {
             assert!(!allowed(ip, Origin::Outside), "{ip}");
             assert!(!allowed(ip, Origin::Cluster), "{ip}");
         }
-        for ip in ["100.100.100.200", "fd00:ec2::254", "224.0.0.1", "ff02::1", "::ffff:169.254.169.254"] {
+        for ip in [
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "64:ff9b::a9fe:a9fe",
+            "fd00:ec2::254",
+            "224.0.0.1",
+            "ff02::1",
+            "::ffff:169.254.169.254",
+        ] {
             assert!(!allowed(ip, Origin::Outside), "{ip}");
         }
     }

@@ -7,10 +7,11 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::connect::connect;
 use super::pool::CONNECTIONS;
@@ -19,6 +20,8 @@ use crate::wire::{LocalExecutor, SlotBody, Stream};
 
 /// Streams of one connection at once: 32 x 64 KiB stream window = 2 MiB, the connection's window.
 const STREAMS: usize = 32;
+/// An app that has streams and says nothing is probed after this time, and given up after the next.
+const PING: Duration = Duration::from_secs(5);
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = STREAMS as u32 * STREAM_WINDOW;
 /// Streams that clients may cancel on one connection before it is replaced, so that nobody trips the app's reset guard.
@@ -43,6 +46,11 @@ impl Connection {
     /// No new stream may be started on it.
     pub(super) fn is_over(&self) -> bool {
         self.sender.is_closed() || self.cancelled.get() >= CANCELLED
+    }
+
+    /// The app's address.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Streams that run on it.
@@ -108,6 +116,10 @@ async fn open(stream: Stream, address: SocketAddr) -> Result<Connection, Error> 
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(64 * 1024)
+        // an app that vanished without a word is found out, not asked again and again
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
         .max_concurrent_reset_streams(CANCELLED as usize * 2)
         .handshake(TokioIo::new(stream))
         .await

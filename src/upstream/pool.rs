@@ -233,6 +233,7 @@ impl Pool {
             // connections to pods that are gone are not used again
             let known = Rc::clone(&addresses.list);
             self.idle.borrow_mut().retain(|idle| known.contains(&idle.address));
+            self.http2.borrow_mut().retain(|connection| known.contains(&connection.address()));
         }
     }
 }

@@ -208,6 +208,7 @@ impl Exchange<'_> {
 
     fn pass_interim(&mut self, cx: &mut Context<'_>, interim: &mut dyn FnMut(&mut Side, &Head)) {
         self.interims += 1;
+        self.answer.strip_hop_by_hop();
         interim(self.client, self.answer);
         // what cannot be written now goes before the next bytes
         let _ = self.client.poll_flush(cx);

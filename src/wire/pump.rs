@@ -24,6 +24,7 @@ pub struct Pump {
     limit: u64,
     /// A tunnel's end is passed on as FIN.
     tunnel: bool,
+    abandoned: bool,
     /// Something moved since [`Pump::take_progress`].
     progress: bool,
     lost_trailers: bool,
@@ -44,7 +45,15 @@ impl Pump {
     /// A body of at most `limit` bytes.
     pub fn new(limit: Option<u64>) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
-        Pump { stage: Stage::Open, bytes: 0, limit, tunnel: false, progress: false, lost_trailers: false }
+        Pump {
+            stage: Stage::Open,
+            bytes: 0,
+            limit,
+            tunnel: false,
+            abandoned: false,
+            progress: false,
+            lost_trailers: false,
+        }
     }
 
     /// One direction of a tunnel.
@@ -67,9 +76,15 @@ impl Pump {
         self.lost_trailers
     }
 
+    /// Whether the body is through as it was sent, and not given up.
+    pub fn is_whole(&self) -> bool {
+        self.is_done() && !self.abandoned
+    }
+
     /// The rest of the body is given up.
     pub fn abandon(&mut self) {
         self.stage = Stage::Done;
+        self.abandoned = true;
     }
 
     /// Whether something moved since this was last asked.

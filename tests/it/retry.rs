@@ -153,3 +153,26 @@ fn an_app_that_says_more_than_its_answer_is_not_asked_again_there() {
         assert_eq!(client.get("a.test", "/").text(), "hi");
     }
 }
+
+/// A careless app sends a body behind such an answer; on a connection that is used again it would be taken for the
+/// answer to somebody else's request.
+#[test]
+fn an_app_s_connection_is_not_used_again_after_an_answer_that_has_no_body() {
+    for (request, head) in [
+        ("HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"),
+        ("GET /none HTTP/1.1\r\nHost: a.test\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET /same HTTP/1.1\r\nHost: a.test\r\n\r\n", "HTTP/1.1 304 Not Modified\r\n\r\n"),
+    ] {
+        let app = upstream().script(move |conn| {
+            while let Some(request) = conn.request() {
+                let own = request.target() == "/own";
+                conn.send(if own { "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown" } else { head });
+            }
+        });
+        let gate = gatepost().route("host: a.test", &app).start();
+        let mut client = gate.client();
+        client.send(request).answer_to_head();
+        assert_eq!(client.get("a.test", "/own").text(), "own");
+        assert_eq!(app.connections(), 2, "{request}");
+    }
+}

@@ -31,7 +31,7 @@ pub(super) fn json(value: &[u8], out: &mut Vec<u8>) {
 
 #[inline]
 fn is_special(byte: u8) -> bool {
-    (byte < b' ') | (byte >= 0x7f) | (byte == b'"') | (byte == b'\\')
+    !(b' '..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\')
 }
 
 /// Appends a part of a quoted string of the common format: `\xHH` for everything that is special, as web servers do it.
