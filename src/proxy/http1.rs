@@ -14,14 +14,13 @@ use super::exchange::{Exchange, Opened};
 use super::service::{Peer, handle, introduce};
 use super::worker::Worker;
 use crate::message::Limits;
-use crate::wire::{Closed, Deadline, Http1, Phase, Side, Stream};
+use crate::wire::{Closed, Phase, Side};
 
 /// Serves requests until either side wants the connection to end.
-pub(super) async fn serve(worker: &Rc<Worker>, peer: Peer, stream: Stream, deadline: Deadline) {
-    let mut client = Client::new(Side::Http1(Http1::new(stream)), deadline, None);
+pub(super) async fn serve(worker: &Rc<Worker>, peer: &Peer, client: &mut Client) {
     let mut first = true;
-    while let Some(next) = next(worker, &mut client, first).await {
-        if !answer(worker, &peer, &mut client, next).await {
+    while let Some(next) = next(worker, client, first).await {
+        if !answer(worker, peer, client, next).await {
             break;
         }
         first = false;

@@ -23,7 +23,7 @@ use super::service::{Peer, handle, introduce};
 use super::worker::Worker;
 use crate::config;
 use crate::message::Limits;
-use crate::wire::{Deadline, Http2, LocalExecutor, Phase, Side, SlotBody, Stream};
+use crate::wire::{Deadline, Http2, LocalExecutor, Phase, Side, SlotBody};
 
 /// What a client may send on one stream before we have taken it.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -64,7 +64,9 @@ impl Drop for Active {
 }
 
 /// Serves streams until either side wants the connection to end.
-pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, stream: Stream, deadline: Deadline) {
+pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, client: Client) {
+    let Client { side: Side::Http1(http1), deadline, .. } = client else { return };
+    let stream = http1.into_stream();
     let limits = worker.limits();
     deadline.arm(Phase::Idle, limits.keep_alive);
     let streams = Rc::new(Streams { active: Cell::new(0), deadline, keep_alive: limits.keep_alive });

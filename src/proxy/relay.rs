@@ -22,6 +22,8 @@ pub(super) struct Relay<'r> {
     pub(super) route: &'r Rc<RouteState>,
     pub(super) client: &'r mut Client,
     pub(super) app: App,
+    /// When the answer's head was there.
+    pub(super) head_at: Instant,
     pub(super) upload: Pump,
     /// The app keeps its connection open.
     pub(super) reusable: bool,
@@ -46,11 +48,11 @@ struct Moved {
 }
 
 impl Relay<'_> {
-    /// Moves what is left of the bodies. `head_at` is when the answer's head was there.
+    /// Moves what is left of the bodies. Then [`Relay::finish`].
     ///
     /// # Errors
     /// Either side broke off, or was silent for too long.
-    pub(super) async fn run(mut self, x: &mut Opened, head_at: Instant) -> Result<(), Error> {
+    pub(super) async fn run(&mut self, x: &mut Opened) -> Result<(), Error> {
         if self.tunnel {
             self.upload = Pump::tunnel();
             self.client.close = true;
@@ -88,11 +90,15 @@ impl Relay<'_> {
         result?;
         if !waited {
             // all of it came with the head: no need to ask for the time again
-            x.facts.ended = Some(head_at);
+            x.facts.ended = Some(self.head_at);
         }
-        let whole = self.upload.is_whole() && self.client.side.is_incoming_done();
-        self.app.finish(self.reusable && whole && !self.tunnel, now);
         Ok(())
+    }
+
+    /// Both bodies are through: the app's connection is free for the next request, if it is to be used again.
+    pub(super) fn finish(self) {
+        let whole = self.upload.is_whole() && self.client.side.is_incoming_done();
+        self.app.finish(self.reusable && whole && !self.tunnel, self.client.deadline.now());
     }
 
     fn poll(

@@ -16,10 +16,10 @@ use super::relay::{self, Relay};
 use super::table::{RouteState, Table};
 use super::worker::Worker;
 use crate::config::{Action, BackendScheme};
-use crate::message::{Framing, Method, Name, Version};
+use crate::message::{Framing, Head, Method, Name, Version};
 use crate::routing::Route;
-use crate::upstream::{self, Outgoing};
-use crate::wire::{Fault, Pump};
+use crate::upstream::{self, Outgoing, Sent};
+use crate::wire::{Fault, Pump, Side};
 
 /// Characters that an `X-Request-Id` is kept with; a longer one, or one with others, is replaced.
 const ID: usize = 128;
@@ -75,22 +75,36 @@ async fn forward(
         client.flush_now().await;
     }
     let expect = waits && !http2;
-    let departure = Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 };
-    headers::to_app(x, &departure);
+    headers::to_app(x, &Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 });
 
     let mut upload = Pump::new(rule.max_body);
+    let sent = {
+        let Exchange { request, answer, .. } = &mut **x;
+        let outgoing =
+            Outgoing { head: request, framing, method: request.method(), upgrade, expect, timeouts: &rule.timeouts };
+        let Client { side, deadline, .. } = &mut *client;
+        let mut interim = |side: &mut Side, head: &Head| Client::interim(side, version, head);
+        upstream::send(&worker.upstream, &pool, &outgoing, side, &mut upload, answer, deadline, &mut interim).await
+    };
+    x.facts.bytes_in = upload.bytes();
+    let mut relay = answered(worker, client, x, route, upload, sent?)?;
+    relay.run(x).await?;
+    relay.finish();
+    Ok(())
+}
+
+/// Step 10: the answer's head goes to the client. No `async`, so that what it takes apart is not part of every
+/// connection's task.
+fn answered<'r>(
+    worker: &'r Rc<Worker>,
+    client: &'r mut Client,
+    x: &mut Opened,
+    route: &'r Rc<RouteState>,
+    upload: Pump,
+    sent: Sent,
+) -> Result<Relay<'r>, Error> {
     let started = x.started;
-    let Exchange { request, answer, facts, .. } = &mut **x;
-    let outgoing =
-        Outgoing { head: request, framing, method: request.method(), upgrade, expect, timeouts: &rule.timeouts };
-    let Client { side, deadline, .. } = &mut *client;
-    let sent =
-        upstream::send(&worker.upstream, &pool, &outgoing, side, &mut upload, answer, deadline, &mut |side, head| {
-            Client::interim(side, version, head);
-        })
-        .await;
-    facts.bytes_in = upload.bytes();
-    let sent = sent?;
+    let Exchange { answer, facts, .. } = &mut **x;
     facts.address = Some(sent.app.address());
     facts.retries = sent.retries;
     facts.upstream_nanos = Some(sent.at.saturating_duration_since(started).as_nanos() as u64);
@@ -101,11 +115,11 @@ async fn forward(
     // to HEAD, 204 and 304 careless apps send a body all the same: it would be the next request's answer
     let reusable = reusable && sent.framing != Framing::None;
     let endless = relay::is_endless(answer);
-    headers::to_client(x, rule);
+    headers::to_client(x, &route.route.rule);
     client.close |= worker.is_draining();
     client.send_head(&x.answer, sent.framing).map_err(lost)?;
-    let relay = Relay { worker, route, client, app: sent.app, upload, reusable, endless: tunnel || endless, tunnel };
-    relay.run(x, sent.at).await
+    let (app, head_at, endless) = (sent.app, sent.at, tunnel || endless);
+    Ok(Relay { worker, route, client, app, head_at, upload, reusable, endless, tunnel })
 }
 
 /// For the record of a request that is refused before [`handle`]: who asked, and for what as far as that can be told.

@@ -53,6 +53,11 @@ impl Http1 {
         &mut self.stream
     }
 
+    /// Gives the socket back, with what had been read from it.
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
     /// Reads a request's head into `head`.
     ///
     /// # Errors
