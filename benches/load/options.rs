@@ -218,3 +218,46 @@ fn duration(text: &str) -> Result<Duration, String> {
     let number: f64 = digits.parse().map_err(|_| "a duration is a number and a unit: 60s".to_owned())?;
     Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn plan(arguments: &str) -> anyhow::Result<Plan> {
+        Plan::of(Options::try_parse_from(std::iter::once("load").chain(arguments.split(' ')))?).await
+    }
+
+    #[tokio::test]
+    async fn a_run_without_an_end_is_refused() {
+        assert!(plan("http://127.0.0.1/").await.is_err());
+        assert!(plan("http://127.0.0.1/ --closed").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nobody_elsewhere_is_loaded_by_accident() {
+        for target in ["http://192.0.2.1/", "http://[2001:db8::1]/", "http://127.0.0.1/ --connect 192.0.2.1:80"] {
+            let refused = plan(&format!("{target} --for 1s")).await;
+            assert!(refused.is_err_and(|error| error.to_string().contains("--yes-elsewhere")), "{target}");
+        }
+        for target in ["http://hello.localhost:8080/", "http://[::1]/", "http://a.test/ --connect 127.0.0.1:80"] {
+            assert!(plan(&format!("{target} --for 1s")).await.is_ok(), "{target}");
+        }
+        assert!(plan("http://192.0.2.1/ --for 1s --yes-elsewhere").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_first_of_two_ends_ends_the_run() {
+        let requests = async |arguments: &str| plan(&format!("http://127.0.0.1/ {arguments}")).await.unwrap().requests;
+        assert_eq!(requests("--rate 500 --for 60s").await, 30_000);
+        assert_eq!(requests("--rate 500 --for 60s --requests 100").await, 100);
+        assert_eq!(requests("--closed --for 60s").await, MOST);
+    }
+
+    #[tokio::test]
+    async fn a_browser_sends_fifteen_fields_and_a_given_host_replaces_that_of_the_url() {
+        let plan = plan("http://127.0.0.1/x?y=1 --requests 1 --fifteen --header host:www.example.com").await.unwrap();
+        let text = String::from_utf8(plan.request).unwrap();
+        assert!(text.starts_with("GET /x?y=1 HTTP/1.1\r\nhost: www.example.com\r\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.contains(": ")).count(), 15);
+    }
+}
