@@ -9,13 +9,13 @@
 //!   L3   proxy            admin            control             never import one another
 //!   L2   upstream ─► wire                                      I/O, but no listener and no Kubernetes
 //!   L1   routing ─► config        message                      values: no tokio, no clock, no I/O
-//!   L0   telemetry   lifecycle   backoff                       leaves
+//!   L0   telemetry   lifecycle   published   backoff           leaves
 //! ```
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`config`] | what the operator wrote, as values that cannot be wrong; every error with its place |
-//! | [`routing`] | which route a request takes: pure, no allocation on a look-up; how a table is published |
+//! | [`routing`] | which route a request takes: pure, no allocation on a look-up |
 //! | [`message`] | one HTTP message head, whichever version it came by; strict HTTP/1; body framing |
 //! | [`wire`] | one side of a request: bytes and bodies moving, deadlines |
 //! | [`upstream`] | the only place from which a request leaves: resolve, pool, connect, send |
@@ -23,6 +23,7 @@
 //! | [`control`] | the only module that knows Kubernetes: the watch, Events; and the same from a file |
 //! | [`admin`] | liveness, readiness, metrics, status, on an address of its own |
 //! | [`lifecycle`] | signals, readiness, the order in which the process ends |
+//! | [`published`] | how a whole value reaches those who work by it |
 //! | [`telemetry`] | log, access log, metrics, the one `spawn` |
 //! | [`backoff`] | waits between tries |
 //!
@@ -96,6 +97,7 @@ pub mod demo;
 pub mod lifecycle;
 pub mod message;
 pub mod proxy;
+pub mod published;
 pub mod routing;
 pub mod telemetry;
 pub mod upstream;

@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 
 /// Floors from the lowest on. A room may import those of lower floors, and what `BESIDE` says.
 const FLOORS: [&[&str]; 5] = [
-    &["telemetry", "lifecycle", "backoff"],
+    &["telemetry", "lifecycle", "published", "backoff"],
     &["config", "message", "routing", "certs"],
     &["wire", "upstream", "dns", "acme"],
     &["proxy", "admin", "control"],

@@ -14,7 +14,8 @@ use super::{Process, Source, system};
 use crate::backoff::Backoff;
 use crate::control::{self, Applier, ConfigMapName, Kubernetes, Patience};
 use crate::lifecycle::{Readiness, Stage};
-use crate::routing::published::Writer;
+use crate::published::Writer;
+use crate::routing::RouteTable;
 use crate::telemetry;
 use crate::telemetry::metrics::Metrics;
 
@@ -29,7 +30,7 @@ pub(super) struct Routes {
     pub(super) namespace: Option<String>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) allow_local_backends: bool,
-    pub(super) writer: Writer,
+    pub(super) writer: Writer<RouteTable>,
 }
 
 /// The running thread.

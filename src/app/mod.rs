@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::lifecycle::{Ended, Lifecycle, Readiness, Signal, Signals};
-use crate::routing::published;
+use crate::published;
+use crate::routing::RouteTable;
 use crate::telemetry::lines::Lines;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, LogFormat};
@@ -159,7 +160,7 @@ async fn serve_until_the_end(
     mut signals: Signals,
     mut control: ControlPlane,
     running: proxy::Running,
-    mut routes: published::Reader,
+    mut routes: published::Reader<RouteTable>,
     ending: Ending,
 ) -> anyhow::Result<Ended> {
     let (gone, drained) = oneshot::channel();

@@ -11,13 +11,13 @@ use super::state::{Saved, State};
 use super::{guard, outcome};
 use crate::config::{self, Config, Problem, Severity};
 use crate::lifecycle::Condition;
+use crate::published::Writer;
 use crate::routing::RouteTable;
-use crate::routing::published::Writer;
 use crate::telemetry::metrics::Metrics;
 
 /// Judges texts and publishes what is good of them. There is one in a process, because there is one [`Writer`].
 pub struct Applier {
-    writer: Writer,
+    writer: Writer<RouteTable>,
     metrics: Arc<Metrics>,
     ready: Condition,
     allow_local_backends: bool,
@@ -45,7 +45,7 @@ struct Judged {
 
 impl Applier {
     /// `ready` is set with the first table.
-    pub fn new(writer: Writer, metrics: Arc<Metrics>, ready: Condition) -> Applier {
+    pub fn new(writer: Writer<RouteTable>, metrics: Arc<Metrics>, ready: Condition) -> Applier {
         Applier {
             writer,
             metrics,

@@ -189,7 +189,7 @@ fn without_key(found: &ConfigMap) -> String {
 mod tests {
     use super::*;
     use crate::lifecycle::Readiness;
-    use crate::routing::published;
+    use crate::published;
     use crate::telemetry::metrics::Metrics;
 
     #[tokio::test(start_paused = true)]

@@ -147,7 +147,7 @@ async fn speaks_http2(client: &mut Client, worker: &Worker) -> Option<bool> {
 mod tests {
     use super::*;
     use crate::lifecycle::Stage;
-    use crate::{routing, telemetry, upstream};
+    use crate::{published, telemetry, upstream};
 
     /// What one connection's task may take: with tokio's header (about 100 bytes), its registration (about 250) and the
     /// deadline's cell (about 150) an idle connection stays under 2.5 KiB, with some left for what the allocator loses.
@@ -158,7 +158,7 @@ mod tests {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default()).unwrap();
         let size = runtime.block_on(async {
-            let (_writer, routes) = routing::published::channel(None);
+            let (_writer, routes) = published::channel(None);
             let setup = super::super::Setup {
                 routes,
                 metrics: telemetry::metrics::Metrics::new(),

@@ -21,7 +21,8 @@ use super::listener::Bound;
 use super::table::Table;
 use crate::config::Limits;
 use crate::lifecycle::Stage;
-use crate::routing::published::Reader;
+use crate::published::Reader;
+use crate::routing::RouteTable;
 use crate::telemetry::lines::{Lines, WorkerLines};
 use crate::telemetry::metrics::{self, Metrics};
 use crate::upstream::{self, Upstream};
@@ -31,7 +32,7 @@ use crate::wire::{Deadlines, Phase};
 #[derive(Clone)]
 pub struct Setup {
     /// The current table, whenever it changes.
-    pub routes: Reader,
+    pub routes: Reader<RouteTable>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// Where the access log goes; `None` = nowhere.
@@ -149,7 +150,7 @@ pub(super) struct Worker {
     pub(super) clients: Arc<Clients>,
     pub(super) loop_id: String,
     pub(super) lines: RefCell<Option<WorkerLines>>,
-    routes: RefCell<Reader>,
+    routes: RefCell<Reader<RouteTable>>,
     table: RefCell<Option<Rc<Table>>>,
     #[expect(clippy::vec_box, reason = "they are lent and taken back as boxes")]
     exchanges: RefCell<Vec<Box<Exchange>>>,

@@ -2,7 +2,7 @@
 //!
 //! One door: [`RouteTable::build`] makes a table of a [`Config`](crate::config::Config), [`Target::set`] brings what a
 //! client asked for into its canonical form, [`RouteTable::find`] joins the two. [`rewrite`] says what path the app gets,
-//! [`explain`] why a route won, and [`published`] carries the next table to those who route by it.
+//! [`explain`] why a route won.
 //!
 //! Which route wins: the exact host, then the longest wildcard, then `*`; within a host the exact path, then regular
 //! expressions in file order, then the longest prefix; then more conditions; then file order. When the conditions of a
@@ -18,7 +18,6 @@ mod hosts;
 mod index;
 mod label;
 mod paths;
-pub mod published;
 pub mod rewrite;
 mod table;
 mod target;

@@ -4,14 +4,15 @@ use super::*;
 use crate::config::{Action, HostPattern};
 use crate::control::Reason;
 use crate::lifecycle::Readiness;
-use crate::routing::published::{self, Reader};
+use crate::published::{self, Reader};
+use crate::routing::RouteTable;
 
 const GOOD: &str = "routes:\n- {host: a.example, backend: 'a:80'}\n- {host: b.example, backend: 'b:80'}\n";
 const PARTLY: &str = "routes:\n- {host: a.example, backend: 'a:0'}\n- {host: b.example, backend: 'b2:80'}\n- {host: c.example, bakend: 'c:80'}\n";
 
 struct Fixture {
     applier: Applier,
-    reader: Reader,
+    reader: Reader<RouteTable>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
 }

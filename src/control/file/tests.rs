@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::lifecycle::{Condition, Readiness};
+use crate::published::{self, Reader};
 use crate::routing::RouteTable;
-use crate::routing::published::{self, Reader};
 use crate::telemetry::metrics::Metrics;
 
 /// A test that waits this long has failed.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Fixture {
     dir: tempfile::TempDir,
     path: PathBuf,
-    reader: Reader,
+    reader: Reader<RouteTable>,
     published: Arc<Notify>,
     ready: Condition,
     applier: Option<Applier>,

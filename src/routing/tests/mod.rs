@@ -1,14 +1,13 @@
 //! Claims about routing, and the few words they are written in.
 
 mod explain;
-mod published;
 mod rewrite;
 mod table;
 mod target;
 
 use super::{RouteTable, Target};
 use crate::config::{
-    Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern,
+    Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern, Https,
     PathPattern, Rewrite, Route, Timeouts, ValuePattern, Weighted,
 };
 use crate::message::{Head, Name, Version};
@@ -64,6 +63,8 @@ fn route(hosts: &str, text: &str) -> Route {
         max_body: None,
         via: false,
         log: true,
+        https: Https::Auto,
+        hsts: None,
     }
 }
 

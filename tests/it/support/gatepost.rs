@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use gatepost::lifecycle::Stage;
 use gatepost::proxy::{self, Bound, Running, Setup, WorkerError};
-use gatepost::routing::published::{self, Writer};
-use gatepost::routing::{RouteTable, published::Reader};
+use gatepost::published::{self, Reader, Writer};
+use gatepost::routing::RouteTable;
 use gatepost::telemetry::lines::Lines;
 use gatepost::telemetry::metrics::Metrics;
 use gatepost::upstream::{Policy, ResolverSettings, Settings};
@@ -99,7 +99,7 @@ impl Gatepost {
         let Gatepost { file, workers, policy, resolver, sink } = self;
         let bound = Bound::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], workers, false).expect("a port");
         let addr = bound.local_addrs()[0];
-        let (writer, reader): (Writer, Reader) = published::channel(None);
+        let (writer, reader): (Writer<RouteTable>, Reader<RouteTable>) = published::channel(None);
         if let Some(file) = &file {
             writer.publish(table(file, 1));
         }
@@ -153,7 +153,7 @@ impl Write for Capture {
 pub struct Gate {
     pub addr: SocketAddr,
     pub metrics: Arc<Metrics>,
-    pub writer: Writer,
+    pub writer: Writer<RouteTable>,
     stage: watch::Sender<Stage>,
     running: Option<Running>,
     lines: Lines,
