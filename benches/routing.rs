@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatepost::config::{
-    Action, Conditions, Config, HeaderEdits, HostPattern, PathPattern, Rewrite, Route, Timeouts, ValuePattern,
+    Action, Conditions, Config, HeaderEdits, HostPattern, Https, PathPattern, Rewrite, Route, Timeouts, ValuePattern,
 };
 use gatepost::message::{Head, Name, Version};
 use gatepost::routing::{RouteTable, Target};
@@ -29,6 +29,8 @@ fn route(host: HostPattern, path: PathPattern) -> Route {
         max_body: None,
         via: false,
         log: true,
+        https: Https::Auto,
+        hsts: None,
     }
 }
 

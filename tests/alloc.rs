@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use gatepost::config::{
-    Action, Conditions, Config, HeaderEdits, HostPattern, PathPattern, Rewrite, Route, Timeouts, ValuePattern,
+    Action, Conditions, Config, HeaderEdits, HostPattern, Https, PathPattern, Rewrite, Route, Timeouts, ValuePattern,
 };
 use gatepost::message::{Head, Name, Version};
 use gatepost::routing::{RouteTable, Target, rewrite};
@@ -72,6 +72,8 @@ fn route(host: HostPattern, path: PathPattern, conditions: Conditions) -> Route 
         max_body: None,
         via: false,
         log: true,
+        https: Https::Auto,
+        hsts: None,
     }
 }
 

@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gatepost::config::{
     AccessLog, Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern,
-    LogField, PathPattern, Rewrite, Route, Timeouts, Weighted,
+    Https, LogField, PathPattern, Rewrite, Route, Timeouts, Weighted,
 };
 use gatepost::lifecycle::{Lifecycle, Readiness};
 use gatepost::proxy::{Bound, Setup};
-use gatepost::routing::{RouteTable, published};
+use gatepost::published;
+use gatepost::routing::RouteTable;
 use gatepost::telemetry::lines::Lines;
 use gatepost::telemetry::metrics::Metrics;
 use gatepost::upstream::{Policy, ResolverSettings, Settings};
@@ -207,5 +208,7 @@ fn route(app: SocketAddr) -> Route {
         max_body: None,
         via: false,
         log: true,
+        https: Https::Auto,
+        hsts: None,
     }
 }

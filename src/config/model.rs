@@ -2,10 +2,14 @@
 //!
 //! These are values: no clock, no I/O, no reference back to the text but the line a route stands on.
 
+mod tls;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+pub use tls::*;
 
 use super::AccessLog;
 
@@ -25,6 +29,8 @@ pub struct Config {
     pub drain: Drain,
     /// What the access log says.
     pub access_log: AccessLog,
+    /// Which certificates there are and for whom.
+    pub tls: Tls,
 }
 
 /// One entry of `routes`.
@@ -52,6 +58,10 @@ pub struct Route {
     pub via: bool,
     /// Whether requests of this route are in the access log.
     pub log: bool,
+    /// What becomes of a request in clear.
+    pub https: Https,
+    /// `Strict-Transport-Security: max-age` of answers over https (RFC 6797), never with subdomains.
+    pub hsts: Option<Duration>,
 }
 
 /// A host name or a set of them. Lower case, A-labels, no port and no trailing dot.
@@ -315,6 +325,8 @@ pub struct Defaults {
     pub headers: HeaderEdits,
     /// Whether a `Via` field is added.
     pub via: bool,
+    /// A route's own wins.
+    pub https: Https,
 }
 
 /// The `trust` section: peers whose forwarding fields are believed.
@@ -324,6 +336,22 @@ pub struct Trust {
     pub networks: Vec<IpNet>,
     /// `cloudflare` is named: its published networks are trusted and `CF-Connecting-IP` is believed from them.
     pub cloudflare: bool,
+    /// A connection of those peers may begin with a PROXY header, which says who the client is.
+    pub proxy_protocol: bool,
+}
+
+/// What becomes of a request in clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Https {
+    /// [`Https::Redirect`] when a loaded certificate covers the host on every node, else [`Https::Allow`].
+    #[default]
+    Auto,
+    /// 308 to the same place under https.
+    Redirect,
+    /// It is served as one under https would be.
+    Allow,
+    /// 403.
+    Only,
 }
 
 /// The `limits` section, the same for every HTTP version.

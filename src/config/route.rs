@@ -262,7 +262,7 @@ impl Draft {
     pub(super) fn complete(self, line: u32, defaults: &Defaults) -> Route {
         let Draft { identity, action, rewrite, headers, timeouts, max_body, log } = self;
         let Identity { hosts, path, conditions } = identity;
-        let Defaults { timeouts: default_timeouts, max_body: default_max_body, headers: default_headers, via } =
+        let Defaults { timeouts: default_timeouts, max_body: default_max_body, headers: default_headers, via, https } =
             defaults;
         Route {
             line,
@@ -279,6 +279,8 @@ impl Draft {
             max_body: max_body.unwrap_or(*default_max_body),
             via: *via,
             log,
+            https: *https,
+            hsts: None,
         }
     }
 }

@@ -83,6 +83,7 @@ impl Decode for Defaults {
             max_body: max_body.good().and_then(|OrNone(size)| size).map(|Size(bytes)| bytes),
             headers: headers.good().unwrap_or_default(),
             via: via.good().unwrap_or_default(),
+            https: super::Https::Auto,
         })
     }
 

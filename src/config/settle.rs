@@ -11,8 +11,8 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use super::problem::{Problem, Refused, Severity};
 use super::route::{Content, Identity, Slot};
 use super::{
-    AccessLog, Action, Conditions, Config, Defaults, Drain, HeaderEdits, HostPattern, Limits, PathPattern, Rewrite,
-    Route, Timeouts, Trust,
+    AccessLog, Action, Conditions, Config, Defaults, Drain, HeaderEdits, HostPattern, Https, Limits, PathPattern,
+    Rewrite, Route, Timeouts, Tls, Trust,
 };
 
 /// A routes file that was read, with what is wrong in it.
@@ -61,6 +61,7 @@ impl Parsed {
                 limits: limits.or_else(|| last.map(|last| last.limits.clone()))?,
                 drain: drain.or_else(|| last.map(|last| last.drain.clone()))?,
                 access_log: access_log.or_else(|| last.map(|last| last.access_log.clone()))?,
+                tls: Tls::default(),
             })
         })();
         let Some(mut config) = config else { return Err(Refused { problems }) };
@@ -160,5 +161,7 @@ fn tombstone(line: u32, host: HostPattern, path: PathPattern, conditions: Condit
         max_body: None,
         via: false,
         log: true,
+        https: Https::Auto,
+        hsts: None,
     }
 }

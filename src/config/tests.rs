@@ -202,7 +202,7 @@ fn sections_say_what_they_name_and_default_for_the_rest() {
          accessLog: {fields: [ts, path, status], query: true, anonymise: true}\n",
     );
     let networks = ["10.0.0.0/8", "192.0.2.7/32", "192.0.2.8/32"].map(|text| text.parse().unwrap());
-    assert_eq!(config.trust, Trust { networks: networks.to_vec(), cloudflare: true });
+    assert_eq!(config.trust, Trust { networks: networks.to_vec(), cloudflare: true, proxy_protocol: false });
     assert_eq!(config.limits, Limits { header_bytes: 8192, connections_per_client: Some(5), ..Limits::default() });
     assert_eq!(config.drain, Drain { tunnels: secs(0), lame_duck: secs(130) });
     let fields = vec![LogField::Ts, LogField::Path, LogField::Query, LogField::Status];

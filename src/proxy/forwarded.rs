@@ -136,7 +136,11 @@ mod tests {
     }
 
     fn trust(networks: &[&str], cloudflare: bool) -> Trust {
-        Trust { networks: networks.iter().map(|network| network.parse().unwrap()).collect(), cloudflare }
+        Trust {
+            networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
+            cloudflare,
+            proxy_protocol: false,
+        }
     }
 
     fn client(peer: &str, fields: &[(&str, &str)], trust: &Trust) -> String {

@@ -1,0 +1,99 @@
+//! The `tls` section as values: which certificates there are, for whom, and which clients may come.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::HostPattern;
+
+/// The `tls` section.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// In file order. Several may name the same host, such as an ECDSA and an RSA one.
+    pub certificates: Vec<CertificateEntry>,
+    /// The host whose certificate those get who ask for a name that nobody has, or for none; `None` = an alert.
+    pub default: Option<String>,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+}
+
+/// One entry of `tls.certificates`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEntry {
+    /// Line of the entry in its file, counted from 1.
+    pub line: u32,
+    /// At least one; never [`HostPattern::Any`]. A wildcard has one label in place of its star, as certificates have it.
+    pub hosts: Vec<HostPattern>,
+    /// Where certificate and key are.
+    pub source: CertificateSource,
+    /// Which clients may come. The same in all entries of a host.
+    pub client_ca: Option<ClientCa>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CertificateSource {
+    /// A Secret of type `kubernetes.io/tls`.
+    Secret(SecretName),
+    /// PEM files; only in a local routes file.
+    Files {
+        /// The chain, the host's own first.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+/// A Secret by name; `Display` writes `name` or `namespace/name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SecretName {
+    /// When it is not gatepost's own.
+    pub namespace: Option<String>,
+    /// Of the Secret.
+    pub name: String,
+}
+
+/// The `clientCa` block: clients show a certificate of this authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCa {
+    /// Where the authority's certificates are.
+    pub source: ClientCaSource,
+    /// What becomes of those who show none.
+    pub mode: ClientAuth,
+}
+
+/// Where the certificates of a client CA are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ClientCaSource {
+    /// The key `ca.crt` of a Secret of any type.
+    Secret(SecretName),
+    /// A PEM file; only in a local routes file.
+    File(PathBuf),
+}
+
+/// Whether a client must show a certificate. One that does not hold is refused in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientAuth {
+    /// It may.
+    Optional,
+    /// It must.
+    Require,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum TlsVersion {
+    /// RFC 5246
+    #[default]
+    V12,
+    /// RFC 8446
+    V13,
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{namespace}/{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
