@@ -8,7 +8,7 @@
 //!   L4   main ─► cli ─► app, demo ─► everything below
 //!   L3   proxy            admin            control             never import one another
 //!   L2   upstream ─► wire                                      I/O, but no listener and no Kubernetes
-//!   L1   routing ─► config        message                      values: no tokio, no clock, no I/O
+//!   L1   routing ─► config        message      certs           values: no tokio, no clock, no I/O
 //!   L0   telemetry   lifecycle   published   backoff           leaves
 //! ```
 //!
@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`config`] | what the operator wrote, as values that cannot be wrong; every error with its place |
 //! | [`routing`] | which route a request takes: pure, no allocation on a look-up |
+//! | [`certs`] | certificates from PEM to the handshake, and which one a name gets; keys of session tickets |
 //! | [`message`] | one HTTP message head, whichever version it came by; strict HTTP/1; body framing |
 //! | [`wire`] | one side of a request: bytes and bodies moving, deadlines |
 //! | [`upstream`] | the only place from which a request leaves: resolve, pool, connect, send |
@@ -90,6 +91,7 @@
 pub mod admin;
 pub mod app;
 pub mod backoff;
+pub mod certs;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Rooms of an issue to come.
-const PLANNED: [&str; 3] = ["certs", "dns", "acme"];
+const PLANNED: [&str; 2] = ["dns", "acme"];
 
 /// Imports within a floor.
 const BESIDE: [(&str, &str); 6] = [

@@ -1,0 +1,1 @@
+//! Claims about certificates, hosts, names and tickets.
