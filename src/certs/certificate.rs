@@ -201,9 +201,9 @@ impl fmt::Display for Span<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = *self.0;
         let (count, unit) = match seconds {
-            ..120 => (seconds, "second"),
-            ..7_200 => (seconds / 60, "minute"),
-            ..172_800 => (seconds / 3_600, "hour"),
+            0..120 => (seconds, "second"),
+            120..7_200 => (seconds / 60, "minute"),
+            7_200..172_800 => (seconds / 3_600, "hour"),
             _ => (seconds / 86_400, "day"),
         };
         write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })

@@ -121,7 +121,9 @@ fn digest(name: &str) -> u64 {
 impl Default for Names {
     fn default() -> Names {
         let hasher = RandomState::default();
-        Names { shards: vec![Arc::new(Shard::with_hasher(hasher.clone())); SHARDS], hasher }
+        // one empty shard for all: the first name of each makes its own
+        let empty = Arc::new(Shard::with_hasher(hasher.clone()));
+        Names { shards: std::iter::repeat_n(empty, SHARDS).collect(), hasher }
     }
 }
 
