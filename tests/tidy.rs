@@ -32,12 +32,14 @@ const BESIDE: [(&str, &str); 6] = [
 ];
 
 /// Foreign crates, or parts of them, that only some rooms may name.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     ("serde_yaml", &["config"]),
     ("httparse", &["message"]),
     ("hyper::server", &["proxy", "admin", "demo"]),
     ("hyper::client", &["upstream", "dns", "acme"]),
     ("hickory_resolver", &["upstream"]),
+    ("tokio_rustls", &["proxy", "wire"]),
+    ("x509_parser", &["certs"]),
     ("kube", &["control"]),
     ("k8s_openapi", &["control"]),
     ("notify", &["control"]),

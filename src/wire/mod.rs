@@ -9,6 +9,7 @@ mod buffer;
 mod deadline;
 mod http1;
 mod http2;
+mod io;
 mod pump;
 mod side;
 mod slot;

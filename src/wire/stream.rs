@@ -4,13 +4,16 @@
 //! a system call: a small request costs one read and one write on each side.
 
 use std::io::{self, IoSlice};
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::buffer::{Buffer, SMALL};
+use super::io::Io;
 
 /// A payload up to this size is copied behind what is queued and goes out with it in one `send`; a larger one is
 /// written from where it lies, with `writev` when something is queued before it.
@@ -22,9 +25,9 @@ const KEPT_QUEUE: usize = 4 * 1024;
 
 /// A socket, what has been read from it and what is to be written to it.
 pub struct Stream {
-    io: TcpStream,
+    io: Io,
     input: Option<Buffer>,
-    queue: Vec<u8>,
+    queue: Queue,
     written: u32,
     /// The last read filled its buffer: a body streams, read more at once.
     eager: bool,
@@ -34,13 +37,30 @@ pub struct Stream {
 
 impl Stream {
     /// Takes over a connected socket.
-    pub fn new(io: TcpStream) -> Self {
-        Stream { io, input: None, queue: Vec::new(), written: 0, eager: false, sent: 0 }
+    pub fn new(socket: TcpStream) -> Self {
+        Stream::over(Io::Tcp(socket))
+    }
+
+    /// Takes over a socket on which a handshake has succeeded.
+    pub fn secured(tls: TlsStream<TcpStream>) -> Self {
+        Stream::over(Io::Tls(Box::new(tls)))
+    }
+
+    fn over(io: Io) -> Self {
+        Stream { io, input: None, queue: Queue(Vec::new()), written: 0, eager: false, sent: 0 }
     }
 
     /// The socket.
     pub fn socket(&self) -> &TcpStream {
-        &self.io
+        self.io.socket()
+    }
+
+    /// Gives the socket back, for a handshake; `None` when there has been one. What was read and not used is lost.
+    pub fn into_socket(self) -> Option<TcpStream> {
+        match self.io {
+            Io::Tcp(socket) => Some(socket),
+            Io::Tls(_) => None,
+        }
     }
 
     /// What has arrived and was not used.
@@ -89,7 +109,7 @@ impl Stream {
     pub fn rest(&mut self) {
         self.eager = false;
         if self.queue.is_empty() && self.queue.capacity() > KEPT_QUEUE {
-            self.queue = Vec::new();
+            self.queue.0 = Vec::new();
         }
         if self.input().is_empty() {
             self.input = None;
@@ -100,16 +120,16 @@ impl Stream {
     pub fn release(&mut self) {
         self.rest();
         if self.queue.is_empty() {
-            give_queue(std::mem::take(&mut self.queue));
+            give_queue(std::mem::take(&mut self.queue.0));
         }
     }
 
     /// Where heads and framing are encoded to; written with the next payload or flush.
     pub fn queue(&mut self) -> &mut Vec<u8> {
         if self.queue.capacity() == 0 {
-            self.queue = take_queue();
+            self.queue.0 = take_queue();
         }
-        &mut self.queue
+        &mut self.queue.0
     }
 
     /// Whether something waits to be written.
@@ -120,7 +140,7 @@ impl Stream {
     /// Takes what is queued, for a connection that is to send it in place of this one.
     pub fn take_queued(&mut self) -> Vec<u8> {
         self.written = 0;
-        std::mem::take(&mut self.queue)
+        std::mem::take(&mut self.queue.0)
     }
 
     /// Bytes that left since the last [`Stream::reset_sent`].
@@ -183,7 +203,7 @@ impl Stream {
             self.written += n as u32;
         }
         self.clear_queue();
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn clear_queue(&mut self) {
@@ -203,16 +223,12 @@ impl Stream {
     /// Whether the peer has sent nothing that was not used. Asks the system, which may know more than tokio yet: a request
     /// that has arrived must not be answered by a close.
     pub fn is_silent(&self) -> bool {
-        let mut byte = [std::mem::MaybeUninit::uninit()];
-        let mut arrived = || socket2::SockRef::from(&self.io).peek(&mut byte);
-        self.input().is_empty() && !arrived().is_ok_and(|n| n > 0)
+        self.input().is_empty() && self.io.is_silent()
     }
 
     /// Whether an idle connection still looks alive: nothing to read, no end, no error. Costs no system call.
     pub fn is_quiet(&self) -> bool {
-        self.input().is_empty()
-            && self.queue.is_empty()
-            && self.io.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_pending()
+        self.input().is_empty() && self.queue.is_empty() && self.io.is_quiet()
     }
 }
 
@@ -243,9 +259,25 @@ fn give_queue(queue: Vec<u8>) {
     }
 }
 
-impl Drop for Stream {
+/// What is queued to be written; its memory goes back to the thread's when it is dropped.
+struct Queue(Vec<u8>);
+
+impl Deref for Queue {
+    type Target = Vec<u8>;
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl DerefMut for Queue {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
+impl Drop for Queue {
     fn drop(&mut self) {
-        let mut queue = std::mem::take(&mut self.queue);
+        let mut queue = std::mem::take(&mut self.0);
         if queue.capacity() <= KEPT_QUEUE * 4 {
             queue.clear();
             give_queue(queue);
