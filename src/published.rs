@@ -91,6 +91,11 @@ impl<T> Reader<T> {
         self.value.as_ref()
     }
 
+    /// Which publication the last [`Reader::load`] gave; another number is another value.
+    pub fn publication(&self) -> u64 {
+        self.seen
+    }
+
     #[cold]
     fn refresh(&mut self) {
         let values = locked(&self.shared.values);

@@ -17,7 +17,7 @@ use gatepost::config::{
     Https, LogField, PathPattern, Rewrite, Route, Timeouts, Weighted,
 };
 use gatepost::lifecycle::{Lifecycle, Readiness};
-use gatepost::proxy::{Bound, Setup};
+use gatepost::proxy::{Bound, Endpoint, Setup};
 use gatepost::published;
 use gatepost::routing::RouteTable;
 use gatepost::telemetry::lines::Lines;
@@ -174,6 +174,8 @@ fn start_worker(app: SocketAddr) -> SocketAddr {
     let lifecycle = Lifecycle::new(&Readiness::default());
     let setup = Setup {
         routes,
+        certificates: published::channel(None).1,
+        https_port: None,
         metrics: Metrics::new(),
         lines: Some(Lines::start(std::io::sink()).unwrap()),
         stage: lifecycle.stage(),
@@ -185,8 +187,8 @@ fn start_worker(app: SocketAddr) -> SocketAddr {
         },
         loop_id: "gatepost-test".into(),
     };
-    let bound = Bound::bind(&["127.0.0.1:0".parse().unwrap()], 1, false).unwrap();
-    let addr = bound.local_addrs()[0];
+    let bound = Bound::bind(&[Endpoint::http("127.0.0.1:0".parse().unwrap())], 1, false).unwrap();
+    let addr = bound.endpoints()[0].addr;
     gatepost::proxy::start(bound, &setup).unwrap();
     // the worker lives as long as the process of the test
     std::mem::forget((lifecycle, writer));

@@ -20,24 +20,28 @@ pub(super) struct Admin {
 }
 
 /// The first try at the clients' listeners; `None` = to be tried again, in a pod.
-pub(super) fn first(addrs: &[SocketAddr], workers: usize, is_pod: bool) -> anyhow::Result<Option<proxy::Bound>> {
-    match proxy::Bound::bind(addrs, workers, is_pod) {
+pub(super) fn first(
+    endpoints: &[proxy::Endpoint],
+    workers: usize,
+    is_pod: bool,
+) -> anyhow::Result<Option<proxy::Bound>> {
+    match proxy::Bound::bind(endpoints, workers, is_pod) {
         Ok(bound) => Ok(Some(bound)),
         Err(error) if is_pod => {
             warn!(%error, "Cannot listen yet, trying again");
             Ok(None)
         }
-        Err(error) => Err(error).context("cannot listen for HTTP (--http names another place)"),
+        Err(error) => Err(error).context("cannot listen for clients (--http and --https name other places)"),
     }
 }
 
 /// Tries until it works.
-pub(super) async fn retry(addrs: &[SocketAddr], workers: usize) -> proxy::Bound {
+pub(super) async fn retry(endpoints: &[proxy::Endpoint], workers: usize) -> proxy::Bound {
     let mut backoff = Backoff::new(TRIES.0, TRIES.1);
     loop {
         tokio::time::sleep(backoff.next_wait()).await;
         // in a pod the port is shared with a predecessor of ours
-        if let Ok(bound) = proxy::Bound::bind(addrs, workers, true) {
+        if let Ok(bound) = proxy::Bound::bind(endpoints, workers, true) {
             return bound;
         }
     }

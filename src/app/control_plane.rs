@@ -14,6 +14,7 @@ use super::{Process, Source, system};
 use crate::backoff::Backoff;
 use crate::control::{self, Applier, ConfigMapName, Kubernetes, Patience};
 use crate::lifecycle::{Readiness, Stage};
+use crate::proxy::Endpoint;
 use crate::published::Writer;
 use crate::routing::RouteTable;
 use crate::telemetry;
@@ -49,7 +50,7 @@ impl ControlPlane {
         process: &Process,
         routes: Routes,
         admin: Admin,
-        http: &[SocketAddr],
+        endpoints: &[Endpoint],
     ) -> anyhow::Result<ControlPlane> {
         let admin_addrs = admin.bound.as_ref().map(|bound| bound.local_addrs()).unwrap_or_default();
         let (tell_namespace, namespace) = oneshot::channel();
@@ -71,7 +72,7 @@ impl ControlPlane {
             readiness: process.readiness.clone(),
             stage: process.lifecycle.stage(),
             metrics: process.metrics.clone(),
-            http: http.to_vec(),
+            endpoints: endpoints.to_vec(),
             started: process.started,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -192,16 +193,19 @@ struct About {
     readiness: Readiness,
     stage: watch::Receiver<Stage>,
     metrics: std::sync::Arc<Metrics>,
-    http: Vec<SocketAddr>,
+    endpoints: Vec<Endpoint>,
     started: Instant,
 }
 
 impl About {
     /// Answers until the runtime ends.
     async fn answer(self, admin: Admin) -> anyhow::Error {
-        let About { readiness, stage, metrics, http, started } = self;
+        let About { readiness, stage, metrics, endpoints, started } = self;
         let bound = admin.get().await;
-        let mut listeners: Vec<_> = http.into_iter().map(|addr| ("http".to_owned(), addr)).collect();
+        let mut listeners: Vec<_> = endpoints
+            .into_iter()
+            .map(|endpoint| (if endpoint.tls { "https" } else { "http" }.to_owned(), endpoint.addr))
+            .collect();
         for addr in bound.local_addrs() {
             info!(listener = "admin", %addr, "Listening");
             listeners.push(("admin".to_owned(), addr));

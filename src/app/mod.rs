@@ -17,7 +17,9 @@ use anyhow::Context;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
+use crate::certs::Store;
 use crate::lifecycle::{Ended, Lifecycle, Readiness, Signal, Signals};
+use crate::proxy::Endpoint;
 use crate::published;
 use crate::routing::RouteTable;
 use crate::telemetry::lines::Lines;
@@ -35,8 +37,10 @@ const CUT: Duration = Duration::from_secs(1);
 /// Where the process can be reached, told once everything is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listening {
-    /// For clients.
+    /// For clients in clear.
     pub http: Vec<SocketAddr>,
+    /// For clients over TLS.
+    pub https: Vec<SocketAddr>,
     /// For questions about the process. Empty while, in a pod, somebody else has the port.
     pub admin: Vec<SocketAddr>,
 }
@@ -101,6 +105,7 @@ async fn supervise(
         source,
         namespace,
         http,
+        https,
         admin,
         workers,
         state_dir,
@@ -115,22 +120,28 @@ async fn supervise(
     let listeners_up = process.readiness.condition("listeners");
     let workers = workers.unwrap_or_else(system::workers);
     let (writer, reader) = published::channel(None);
+    // handshakes that come before the first certificates are told that there are none
+    let (_certificates, certificates) = published::channel(Some(Arc::new(Store::default())));
     // outside a pod a port that is taken or forbidden is told before anything is started
-    let bound = bind::first(&http, workers, process.is_pod)?;
+    let http = http.into_iter().map(Endpoint::http);
+    let endpoints: Vec<Endpoint> = http.chain(https.into_iter().map(Endpoint::https)).collect();
+    let bound = bind::first(&endpoints, workers, process.is_pod)?;
     let admin = bind::admin(&admin, process.is_pod)?;
     let routes = Routes { source, namespace, state_dir, allow_local_backends, writer };
-    let reached = bound.as_ref().map_or(&*http, |bound| bound.local_addrs());
-    let mut control = ControlPlane::start(process, routes, admin, reached)?;
+    let reached = bound.as_ref().map_or(&*endpoints, |bound| bound.endpoints()).to_vec();
+    let mut control = ControlPlane::start(process, routes, admin, &reached)?;
 
     let upstream = system::upstream_settings(cluster_domain, resolver, allow_local_backends)?;
     let setup = async {
         let namespace = control.namespace().await?;
         let bound = match bound {
             Some(bound) => bound,
-            None => bind::retry(&http, workers).await,
+            None => bind::retry(&endpoints, workers).await,
         };
         let setup = proxy::Setup {
             routes: reader.clone(),
+            certificates,
+            https_port: bound.endpoints().iter().find(|endpoint| endpoint.tls).map(|endpoint| endpoint.addr.port()),
             metrics: process.metrics.clone(),
             lines: Some(lines.clone()),
             stage: process.lifecycle.stage(),
@@ -143,11 +154,15 @@ async fn supervise(
         setup = setup => setup?,
         _ = signals.next() => return Ok(Ended::Drained),
     };
-    let places = Listening { http: bound.local_addrs().to_vec(), admin: control.admin_addrs().to_vec() };
+    let of = |tls| bound.endpoints().iter().filter(move |endpoint| endpoint.tls == tls).map(|endpoint| endpoint.addr);
+    let places =
+        Listening { http: of(false).collect(), https: of(true).collect(), admin: control.admin_addrs().to_vec() };
     let running = proxy::start(bound, &setup)?;
     drop(setup);
-    for addr in &places.http {
-        info!(listener = "http", %addr, "Listening");
+    for (listener, addrs) in [("http", &places.http), ("https", &places.https)] {
+        for addr in addrs {
+            info!(listener, %addr, "Listening");
+        }
     }
     listeners_up.set(true);
     listening(&places);

@@ -13,8 +13,10 @@ pub struct Serve {
     pub source: Source,
     /// The own namespace, when the pod does not say it or it should be another one.
     pub namespace: Option<String>,
-    /// Where to listen for HTTP; at least one.
+    /// Where to listen for HTTP in clear.
     pub http: Vec<SocketAddr>,
+    /// Where to listen for HTTP over TLS.
+    pub https: Vec<SocketAddr>,
     /// Where to answer about the process itself.
     pub admin: Vec<SocketAddr>,
     /// Data-plane threads; `None` = one for each CPU that the cgroup grants.

@@ -46,6 +46,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDR", env = "GATEPOST_HTTP", value_delimiter = ',', value_parser = listen_addr)]
     http: Vec<SocketAddr>,
 
+    /// Listen for HTTP over TLS; may be repeated (default: `[::]:443`, and none with --routes)
+    #[arg(long, value_name = "ADDR", env = "GATEPOST_HTTPS", value_delimiter = ',', value_parser = listen_addr)]
+    https: Vec<SocketAddr>,
+
     /// Answer /livez, /readyz, /metrics and /status here; may be repeated. Only /metrics unless it is loopback
     #[arg(long, value_name = "ADDR", env = "GATEPOST_ADMIN", value_delimiter = ',', value_parser = listen_addr, default_value = "127.0.0.1:9180")]
     admin: Vec<SocketAddr>,
@@ -123,6 +127,7 @@ impl Serve {
             kubeconfig,
             namespace,
             mut http,
+            mut https,
             admin,
             workers,
             state_dir,
@@ -132,13 +137,23 @@ impl Serve {
             log,
             log_level,
         } = self;
-        if http.is_empty() {
-            if routes.is_some() {
+        let any = |port| SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port));
+        match routes {
+            Some(_) if http.is_empty() && https.is_empty() => {
                 return Err(usage(
-                    "with --routes nothing is listened on by itself: give at least one --http, such as --http 127.0.0.1:8080",
+                    "with --routes nothing is listened on by itself: give at least one --http or --https, such as --http 127.0.0.1:8080",
                 ));
             }
-            http.push(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 80)));
+            Some(_) => {}
+            // 443 also without certificates: a later edit that names some needs no bind
+            None => {
+                if http.is_empty() {
+                    http.push(any(80));
+                }
+                if https.is_empty() {
+                    https.push(any(443));
+                }
+            }
         }
         let source = match routes {
             Some(file) => app::Source::File(file),
@@ -150,6 +165,7 @@ impl Serve {
             source,
             namespace,
             http,
+            https,
             admin,
             workers: workers.map(usize::from),
             state_dir,

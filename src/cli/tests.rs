@@ -28,10 +28,11 @@ fn every_flag_of_serve_has_its_variable() {
 }
 
 #[test]
-fn without_flags_it_takes_the_own_config_map_and_port_80() {
+fn without_flags_it_takes_the_own_config_map_and_ports_80_and_443() {
     let settings = settings(&[]).unwrap();
     assert_eq!(settings.source, Source::ConfigMap { namespace: None, name: "gatepost".to_owned(), kubeconfig: None });
     assert_eq!(settings.http, ["[::]:80".parse().unwrap()]);
+    assert_eq!(settings.https, ["[::]:443".parse().unwrap()]);
     assert_eq!(settings.admin, ["127.0.0.1:9180".parse().unwrap()]);
     assert!(!settings.allow_local_backends);
 }
@@ -60,7 +61,7 @@ fn what_contradicts_itself_or_cannot_be_is_wrong_usage() {
         &["--log", "xml"],
         &["--log-level", "loud"],
         &["--resolver", "name"],
-        &["--https", ":443"],
+        &["--https", "443"],
         &["--dry-run"],
     ] {
         let error = settings(flags).map(|_| ()).expect_err(&flags.join(" "));

@@ -76,6 +76,7 @@ fn settings(http: SocketAddr, routes: PathBuf) -> Serve {
         source: Source::File(routes),
         namespace: None,
         http: vec![http],
+        https: Vec::new(),
         admin: vec![admin],
         workers: None,
         state_dir: None,
@@ -152,8 +153,11 @@ mod tests {
 
     #[test]
     fn what_to_try_names_the_ports_that_are_bound() {
-        let listening =
-            Listening { http: vec!["127.0.0.1:9090".parse().unwrap()], admin: vec!["127.0.0.1:9999".parse().unwrap()] };
+        let listening = Listening {
+            http: vec!["127.0.0.1:9090".parse().unwrap()],
+            https: Vec::new(),
+            admin: vec!["127.0.0.1:9999".parse().unwrap()],
+        };
         let text = anstream::adapter::strip_str(&banner(&listening, Path::new("/tmp/r.yaml"))).to_string();
         for part in
             ["curl http://hello.localhost:9090/", "/tmp/r.yaml", "http://127.0.0.1:9999/metrics", "'*:9090:127.0.0.1'"]

@@ -35,6 +35,26 @@ pub(super) async fn fixed(client: &mut Client, exchange: &mut Exchange, route: &
     Ok(true)
 }
 
+/// Step 5: to the same place under https.
+pub(super) async fn to_https(client: &mut Client, exchange: &mut Exchange, port: Option<u16>) -> Result<(), Fault> {
+    let Exchange { answer, target, scratch, id, .. } = &mut *exchange;
+    scratch.clear();
+    scratch.extend_from_slice(b"https://");
+    scratch.extend_from_slice(target.host().as_bytes());
+    if let Some(port) = port.filter(|&port| port != 443) {
+        scratch.push(b':');
+        scratch.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
+    }
+    scratch.extend_from_slice(target.path_and_query().as_bytes());
+    answer.start_response(308);
+    answer.push(Name::Location, scratch);
+    // the certificate may be gone tomorrow: nobody shall remember it
+    answer.push(Name::CacheControl, b"no-store");
+    answer.push(Name::XRequestId, id.as_bytes());
+    headers::date(answer);
+    send(client, exchange, b"").await
+}
+
 fn redirect_head(exchange: &mut Exchange, redirect: &Redirect) {
     let mut location = std::mem::take(&mut exchange.scratch);
     location.clear();

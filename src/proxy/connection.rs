@@ -4,7 +4,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -13,9 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::client::Client;
-use super::service::Peer;
+use super::clients::Place;
+use super::service::{Arrival, Peer};
 use super::worker::Worker;
-use super::{forwarded, http1, http2};
+use super::{forwarded, http1, http2, proxy_protocol, tls};
 use crate::wire::{Http1, Phase, Side, Stream};
 
 /// How long a client may take for the first head of its connection, and for the rest of each later one.
@@ -25,17 +26,26 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// What an HTTP/2 client with prior knowledge begins with (RFC 9113 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// What is the same for all connections of a listening socket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listener {
+    /// Under which they are counted.
+    pub(super) metric: usize,
+    /// They begin with a handshake.
+    pub(super) tls: bool,
+}
+
 /// Accepts until told to close; then takes what already waits in the queue, so that nobody who was let in is reset.
-pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, metric: usize, closing: Rc<Notify>) {
+pub(super) async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Listener, closing: Rc<Notify>) {
     let mut closing = std::pin::pin!(closing.notified());
     while !worker.is_draining() {
         let accepted = tokio::select! {
             biased;
             () = &mut closing => break,
-            accepted = listener.accept() => accepted,
+            accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((socket, addr)) => open(&worker, socket, addr, metric),
+            Ok((socket, addr)) => open(&worker, socket, addr, listener),
             Err(error) if is_exhausted(&error) => {
                 worker.metrics.refused("descriptors");
                 tokio::time::sleep(EXHAUSTED).await;
@@ -47,8 +57,8 @@ pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, metric: us
     // one look at the sockets, so that tokio knows of those who came meanwhile
     tokio::task::yield_now().await;
     poll_fn(|cx| {
-        while let Poll::Ready(Ok((socket, addr))) = listener.poll_accept(cx) {
-            open(&worker, socket, addr, metric);
+        while let Poll::Ready(Ok((accepted, addr))) = socket.poll_accept(cx) {
+            open(&worker, accepted, addr, listener);
         }
         Poll::Ready(())
     })
@@ -61,29 +71,34 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 /// Gives an accepted connection its task, if the limits let it in.
-fn open(worker: &Rc<Worker>, socket: TcpStream, addr: SocketAddr, metric: usize) {
+fn open(worker: &Rc<Worker>, socket: TcpStream, addr: SocketAddr, listener: Listener) {
     let limits = worker.limits();
     let Some(counted) = worker.open_connection(limits.connections) else {
         worker.metrics.refused("connections");
         return;
     };
     let ip = forwarded::unmapped(addr.ip());
-    let place = match limits.connections_per_client {
-        Some(most) => match worker.clients.enter(ip, most) {
-            Some(place) => Some(place),
-            None => {
-                worker.metrics.refused("connectionsPerClient");
-                return;
-            }
-        },
-        None => None,
-    };
-    worker.metrics.connection_opened(metric);
-    let worker = Rc::clone(worker);
-    let closed = Closed { worker: Rc::clone(&worker), metric };
-    let peer = Peer { addr: SocketAddr::new(ip, addr.port()), text: ip.to_string() };
-    tokio::task::spawn_local(serve(worker, peer, socket, (closed, place, counted)));
+    // one in front, who says who the client is, is not the client whose connections are counted
+    let introduced = worker.may_introduce(ip);
+    let Ok(place) = enter(worker, ip, limits.connections_per_client.filter(|_| !introduced)) else { return };
+    worker.metrics.connection_opened(listener.metric);
+    let closed = Closed { worker: Rc::clone(worker), metric: listener.metric };
+    let peer = Peer::new(SocketAddr::new(ip, addr.port()), place);
+    let begins = Begins { tls: listener.tls, introduced };
+    tokio::task::spawn_local(serve(Rc::clone(worker), peer, socket, begins, (closed, counted)));
 }
+
+/// A place among the connections of a client, where their number is limited.
+fn enter(worker: &Worker, ip: IpAddr, most: Option<usize>) -> Result<Option<Place>, Refused> {
+    let Some(most) = most else { return Ok(None) };
+    let place = worker.clients.enter(ip, most);
+    if place.is_none() {
+        worker.metrics.refused("connectionsPerClient");
+    }
+    place.map(Some).ok_or(Refused)
+}
+
+struct Refused;
 
 struct Closed {
     worker: Rc<Worker>,
@@ -96,24 +111,80 @@ impl Drop for Closed {
     }
 }
 
+/// What stands before the first request.
+#[derive(Clone, Copy)]
+struct Begins {
+    tls: bool,
+    /// Perhaps a PROXY header.
+    introduced: bool,
+}
+
 /// A connection from its first byte to its last; `held` is let go of after it. A block holds what it captures once, where
 /// an `async fn` would hold its parameters twice: this is the memory of an idle connection.
-fn serve(worker: Rc<Worker>, peer: Peer, socket: TcpStream, held: impl Sized) -> impl Future<Output = ()> {
+fn serve(
+    worker: Rc<Worker>,
+    mut peer: Peer,
+    socket: TcpStream,
+    begins: Begins,
+    held: impl Sized,
+) -> impl Future<Output = ()> {
     let deadline = worker.deadlines.open();
     deadline.arm(Phase::Head, HEAD);
-    let mut client = Client::new(Side::Http1(Http1::new(Stream::new(socket))), deadline, None);
+    let client = Client::new(Side::Http1(Http1::new(Stream::new(socket))), deadline, None);
     async move {
-        match speaks_http2(&mut client, &worker).await {
-            // on the heap: its state is larger, and an HTTP/1.1 connection's task must not be as large
-            Some(true) => Box::pin(http2::serve(&worker, Rc::new(peer), client)).await,
-            Some(false) => {
-                http1::serve(&worker, &peer, &mut client).await;
-                drop(client);
+        let arrived = match begins {
+            Begins { tls: false, introduced: false } => Some(client),
+            // on the heap and gone after it: what a handshake needs is no part of an idle connection
+            _ => Box::pin(arrive(&worker, &mut peer, client, begins)).await,
+        };
+        if let Some(mut client) = arrived {
+            let http2 = match &peer.arrival {
+                Arrival::Secured(secured) => Some(secured.http2),
+                Arrival::Misplaced => Some(false),
+                Arrival::Clear => speaks_http2(&mut client, &worker).await,
+            };
+            match http2 {
+                // on the heap: its state is larger, and an HTTP/1.1 connection's task must not be as large
+                Some(true) => Box::pin(http2::serve(&worker, Rc::new(peer), client)).await,
+                Some(false) => http1::serve(&worker, &peer, &mut client).await,
+                None => {}
             }
-            None => drop(client),
         }
         drop(held);
     }
+}
+
+/// What comes before HTTP: who the client is, and its handshake. `None`: the connection has ended. All of it has to be
+/// done by the deadline that was armed at accept.
+async fn arrive(worker: &Worker, peer: &mut Peer, client: Client, begins: Begins) -> Option<Client> {
+    let Client { side: Side::Http1(http1), deadline, .. } = client else { return None };
+    let mut stream = http1.into_stream();
+    if begins.introduced {
+        let Some(begin) = proxy_protocol::read(&mut stream, &deadline).await else {
+            worker.metrics.client_error("proxy_protocol");
+            return None;
+        };
+        let addr = match begin {
+            proxy_protocol::Begins::Client(addr) => SocketAddr::new(forwarded::unmapped(addr.ip()), addr.port()),
+            proxy_protocol::Begins::Peer => peer.addr,
+        };
+        let place = enter(worker, addr.ip(), worker.limits().connections_per_client).ok()?;
+        *peer = Peer::new(addr, place);
+    }
+    if begins.tls {
+        stream = match tls::secure(worker, stream, &deadline).await? {
+            tls::Begun::Clear(stream) => {
+                peer.arrival = Arrival::Misplaced;
+                stream
+            }
+            tls::Begun::Secured(stream, secured) => {
+                peer.arrival = Arrival::Secured(secured);
+                deadline.arm(Phase::Head, HEAD);
+                stream
+            }
+        };
+    }
+    Some(Client::new(Side::Http1(Http1::new(stream)), deadline, None))
 }
 
 /// Reads until the first bytes tell. `None`: the client left, or said nothing in time.
@@ -151,7 +222,7 @@ mod tests {
 
     /// What one connection's task may take: with tokio's header (about 100 bytes), its registration (about 250) and the
     /// deadline's cell (about 150) an idle connection stays under 2.5 KiB, with some left for what the allocator loses.
-    const TASK: usize = 1300;
+    const TASK: usize = 1340;
 
     #[test]
     fn the_task_of_a_connection_is_small() {
@@ -161,6 +232,8 @@ mod tests {
             let (_writer, routes) = published::channel(None);
             let setup = super::super::Setup {
                 routes,
+                certificates: published::channel(None).1,
+                https_port: None,
                 metrics: telemetry::metrics::Metrics::new(),
                 lines: None,
                 stage: tokio::sync::watch::Sender::new(Stage::Serving).subscribe(),
@@ -178,8 +251,8 @@ mod tests {
                 tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
             drop(socket.unwrap());
             let (socket, addr) = accepted.unwrap();
-            let peer = Peer { addr, text: String::new() };
-            size_of_val(&serve(worker, peer, socket, ()))
+            let peer = Peer::new(addr, None);
+            size_of_val(&serve(worker, peer, socket, Begins { tls: true, introduced: true }, ()))
         });
         assert!(size <= TASK, "{size} bytes");
     }

@@ -38,6 +38,12 @@ pub(super) enum Blame {
     /// It has been here before (RFC 8586).
     #[error("the request went in a circle")]
     Loop,
+    /// It speaks HTTP in clear on a port for TLS.
+    #[error("HTTP in clear on a port for TLS")]
+    Misplaced,
+    /// It came in clear where only https is let.
+    #[error("the route wants https")]
+    InClear,
     /// Its body is larger than the route allows.
     #[error("the body is larger than the route allows")]
     TooLarge,
@@ -64,6 +70,9 @@ pub(super) enum Unrouted {
     /// Routes of the host don't have the path, or their conditions failed.
     #[error("no route of this host has this path")]
     Path,
+    /// It came over a connection that was opened for another host.
+    #[error("the connection was opened for another host")]
+    Misdirected,
     /// The route could not be read.
     #[error("the route could not be read")]
     Broken,
@@ -113,6 +122,10 @@ impl Blame {
             Blame::Loop => {
                 verdict(508, "proxy_loop_detected", "The request came back to the proxy that had sent it on.")
             }
+            Blame::Misplaced => {
+                fatal(400, "http_request_error", "This port speaks TLS: ask for https:// instead of http://.")
+            }
+            Blame::InClear => verdict(403, "http_request_denied", "This is served over https only."),
             Blame::TooLarge => fatal(413, "http_request_denied", "The request's body is too large."),
             Blame::Slow => fatal(408, "http_request_error", "The request did not arrive in time."),
             Blame::Gone => fatal(499, "http_request_error", ""),
@@ -131,6 +144,9 @@ impl Unrouted {
             ),
             Unrouted::Host => verdict(404, "destination_not_found", "No app is served under this host."),
             Unrouted::Path => verdict(404, "destination_not_found", "No app of this host is served under this path."),
+            Unrouted::Misdirected => {
+                verdict(421, "destination_not_found", "This host is served over a connection of its own.")
+            }
             Unrouted::Broken => verdict(503, "proxy_configuration_error", "The route to this app is being repaired."),
             Unrouted::Upgrade => verdict(501, "http_upgrade_failed", "This app does not serve WebSocket."),
         }

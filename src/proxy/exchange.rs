@@ -46,6 +46,8 @@ pub(super) struct Facts {
     pub(super) status: u16,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
+    /// `TLSv1.3`
+    pub(super) tls: Option<&'static str>,
     pub(super) error: Option<&'static str>,
     pub(super) detail: String,
     /// When the last byte left, when that is known already.
@@ -65,6 +67,7 @@ impl Default for Facts {
             status: 499,
             bytes_in: 0,
             bytes_out: 0,
+            tls: None,
             error: None,
             detail: String::new(),
             ended: None,
@@ -160,7 +163,7 @@ impl Exchange {
             retries: facts.retries,
             error: facts.error,
             detail: &facts.detail,
-            tls: None,
+            tls: facts.tls,
             ua: self.request.get(Name::UserAgent).unwrap_or_default(),
             referer: self.request.get(Name::Referer).unwrap_or_default(),
         };

@@ -34,7 +34,8 @@ impl Origin {
     }
 }
 
-fn trusts(trust: &Trust, ip: IpAddr) -> bool {
+/// Whether this peer's word about the client is believed.
+pub(super) fn trusts(trust: &Trust, ip: IpAddr) -> bool {
     trust.networks.iter().any(|network| network.contains(&ip)) || (trust.cloudflare && is_cloudflare(ip))
 }
 

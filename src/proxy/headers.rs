@@ -36,11 +36,13 @@ pub(super) struct Departure<'a> {
     pub(super) expect: bool,
     /// The app speaks HTTP/2.
     pub(super) http2: bool,
+    /// The certificate that the client has shown (RFC 9440), empty when it has not.
+    pub(super) client_cert: &'a [u8],
 }
 
 /// Step 8: the request's head becomes the one that the app gets.
 pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
-    let Departure { route, peer, loop_id, expect, http2 } = *departure;
+    let Departure { route, peer, loop_id, expect, http2, client_cert } = *departure;
     let trailers = http2 && exchange.request.get(Name::Te).is_some_and(accepts_trailers);
     exchange.request.strip_hop_by_hop();
     if !expect {
@@ -50,6 +52,12 @@ pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
         exchange.request.push(Name::Te, b"trailers");
     }
     forward(exchange, peer);
+    // RFC 9440 4: what a client writes there itself never reaches an app
+    exchange.request.remove_str("client-cert");
+    exchange.request.remove_str("client-cert-chain");
+    if !client_cert.is_empty() {
+        exchange.request.push_str("client-cert", client_cert);
+    }
     let Exchange { request, target, path, id, .. } = &mut *exchange;
     path.clear();
     let prefix = crate::routing::rewrite::path(route, target, path);
@@ -124,6 +132,15 @@ pub(super) fn to_client(exchange: &mut Exchange, rule: &config::Route) {
     }
     if rule.via {
         answer.push(Name::Via, b"1.1 gatepost");
+    }
+    // RFC 6797 7.2: never over clear
+    if let (Some(max_age), true) = (rule.hsts, exchange.facts.origin.secure) {
+        let Exchange { answer, scratch, .. } = &mut *exchange;
+        answer.remove(Name::StrictTransportSecurity);
+        scratch.clear();
+        scratch.extend_from_slice(b"max-age=");
+        scratch.extend_from_slice(itoa::Buffer::new().format(max_age.as_secs()).as_bytes());
+        answer.push(Name::StrictTransportSecurity, scratch);
     }
     edit(exchange, &rule.headers.response, |exchange| &mut exchange.answer);
 }

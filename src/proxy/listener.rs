@@ -10,10 +10,19 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that may wait to be accepted, per listener; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
+/// A place to listen at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where.
+    pub addr: SocketAddr,
+    /// Clients begin with a handshake.
+    pub tls: bool,
+}
+
 /// The sockets of all workers, bound and listening.
 #[derive(Debug)]
 pub struct Bound {
-    addrs: Vec<SocketAddr>,
+    endpoints: Vec<Endpoint>,
     workers: Vec<Vec<TcpListener>>,
 }
 
@@ -39,16 +48,28 @@ pub enum BindError {
     },
 }
 
+impl Endpoint {
+    /// For HTTP in clear.
+    pub fn http(addr: SocketAddr) -> Endpoint {
+        Endpoint { addr, tls: false }
+    }
+
+    /// For HTTP over TLS.
+    pub fn https(addr: SocketAddr) -> Endpoint {
+        Endpoint { addr, tls: true }
+    }
+}
+
 impl Bound {
     /// Binds every address once for each worker. `[::]` takes IPv4 too, and is 0.0.0.0 on a machine without IPv6.
     /// Unless `shared`, an address where another process already listens is refused even if that one would share it.
     ///
     /// # Errors
     /// See [`BindError`].
-    pub fn bind(addrs: &[SocketAddr], workers: usize, shared: bool) -> Result<Self, BindError> {
-        let mut bound = Bound { addrs: Vec::new(), workers: (0..workers.max(1)).map(|_| Vec::new()).collect() };
-        for &wanted in addrs {
-            let mut addr = wanted;
+    pub fn bind(endpoints: &[Endpoint], workers: usize, shared: bool) -> Result<Self, BindError> {
+        let mut bound = Bound { endpoints: Vec::new(), workers: (0..workers.max(1)).map(|_| Vec::new()).collect() };
+        for &Endpoint { addr, tls } in endpoints {
+            let mut addr = addr;
             for (worker, sockets) in bound.workers.iter_mut().enumerate() {
                 if worker == 0 && addr.port() != 0 && !shared {
                     open(addr, false).map_err(|error| BindError::of(addr, error))?;
@@ -65,14 +86,14 @@ impl Bound {
                 addr = socket.local_addr().map_err(|error| BindError::of(addr, error))?;
                 sockets.push(socket);
             }
-            bound.addrs.push(addr);
+            bound.endpoints.push(Endpoint { addr, tls });
         }
         Ok(bound)
     }
 
     /// Where clients reach us, in the order asked for.
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.addrs
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 
     pub(super) fn into_workers(self) -> Vec<Vec<TcpListener>> {
@@ -117,31 +138,31 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    fn any() -> SocketAddr {
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+    fn any() -> Endpoint {
+        Endpoint::http(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))
     }
 
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
         let bound = Bound::bind(&[any(), any()], 3, false).unwrap();
-        assert_ne!(bound.addrs[0].port(), bound.addrs[1].port());
+        assert_ne!(bound.endpoints[0].addr.port(), bound.endpoints[1].addr.port());
         for sockets in &bound.workers {
-            let addrs: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
-            assert_eq!(addrs, bound.addrs);
+            let endpoints: Vec<_> = sockets.iter().map(|socket| Endpoint::http(socket.local_addr().unwrap())).collect();
+            assert_eq!(endpoints, bound.endpoints);
         }
     }
 
     #[test]
     fn workers_share_a_port_that_was_asked_for_by_number() {
-        let free = Bound::bind(&[any()], 1, false).unwrap().local_addrs().to_vec();
-        assert_eq!(Bound::bind(&free, 2, false).unwrap().local_addrs(), free);
+        let free = Bound::bind(&[any()], 1, false).unwrap().endpoints().to_vec();
+        assert_eq!(Bound::bind(&free, 2, false).unwrap().endpoints(), free);
     }
 
     #[test]
     fn a_port_of_another_gatepost_is_taken_unless_it_is_to_be_shared() {
         let first = Bound::bind(&[any()], 1, false).unwrap();
-        let again = Bound::bind(first.local_addrs(), 1, false);
-        assert!(matches!(again, Err(BindError::InUse(addr)) if addr == first.addrs[0]));
-        Bound::bind(first.local_addrs(), 1, true).unwrap();
+        let again = Bound::bind(first.endpoints(), 1, false);
+        assert!(matches!(again, Err(BindError::InUse(addr)) if addr == first.endpoints[0].addr));
+        Bound::bind(first.endpoints(), 1, true).unwrap();
     }
 }

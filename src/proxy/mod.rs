@@ -13,11 +13,14 @@ mod forwarded;
 mod headers;
 mod http1;
 mod http2;
+mod https;
 mod listener;
+mod proxy_protocol;
 mod relay;
 mod service;
 mod table;
+mod tls;
 mod worker;
 
-pub use listener::{BindError, Bound};
+pub use listener::{BindError, Bound, Endpoint};
 pub use worker::{Running, Setup, WorkerError, start};

@@ -8,12 +8,15 @@ use std::rc::Rc;
 
 use super::answer;
 use super::client::Client;
+use super::clients::Place;
 use super::error::{Blame, Error, Unrouted};
 use super::exchange::{Exchange, Opened};
 use super::forwarded::Origin;
 use super::headers::{self, Departure};
+use super::https::{self, Way};
 use super::relay::{self, Relay};
 use super::table::{RouteState, Table};
+use super::tls::Secured;
 use super::worker::Worker;
 use crate::config::{Action, BackendScheme};
 use crate::message::{Framing, Head, Method, Name, Version};
@@ -24,11 +27,31 @@ use crate::wire::{Fault, Pump, Side};
 /// Characters that an `X-Request-Id` is kept with; a longer one, or one with others, is replaced.
 const ID: usize = 128;
 
-/// What is known of a connection from its accept on; an IPv4 client on a dual-stack socket has its IPv4 address.
+/// What is known of a connection before its first request; an IPv4 client on a dual-stack socket has its IPv4 address.
 pub(super) struct Peer {
     pub(super) addr: SocketAddr,
     /// The address without port.
-    pub(super) text: String,
+    pub(super) text: Box<str>,
+    pub(super) arrival: Arrival,
+    /// Among the connections of its client.
+    _place: Option<Place>,
+}
+
+/// How a connection came.
+pub(super) enum Arrival {
+    /// In clear.
+    Clear,
+    /// In clear, to a port for TLS.
+    Misplaced,
+    /// Over TLS.
+    Secured(Box<Secured>),
+}
+
+impl Peer {
+    /// A client that has said nothing yet.
+    pub(super) fn new(addr: SocketAddr, place: Option<Place>) -> Peer {
+        Peer { addr, text: addr.ip().to_string().into_boxed_str(), arrival: Arrival::Clear, _place: place }
+    }
 }
 
 /// Answers a request whose head has been read, or says why not. Once `client.answered`, an error can only cut.
@@ -37,11 +60,16 @@ pub(super) async fn handle(worker: &Rc<Worker>, peer: &Peer, client: &mut Client
     identify(worker, &table, peer, x);
     let Exchange { target, request, .. } = &mut **x;
     let asked = target.set(request); //                               2  what was asked for
-    refuse(worker, x)?; //                                               what no route can allow
+    refuse(worker, peer, x)?; //                                         what no route can allow
     asked.map_err(Blame::Target)?;
+    https::directed(worker, peer, &x.target)?; //                        over the right certificate
     let route = find(worker, &table, x)?; //                          4  which route takes it
     drop(table); //                                                      an hour-long tunnel pins one route, not ten thousand
     client.deadline.limit(route.route.rule.timeouts.request);
+    if https::way(worker, peer, x, &route.route.rule)? == Way::Https {
+        let port = worker.https_port;
+        return answer::to_https(client, x, port).await.map_err(lost); // 5  not in clear
+    }
     let framing = admit(&route.route, client, x)?; //                 6  may it come in
     if answer::fixed(client, x, &route.route).await.map_err(lost)? {
         return Ok(()); //                                             7  no app is needed
@@ -75,7 +103,12 @@ async fn forward(
         client.flush_now().await;
     }
     let expect = waits && !http2;
-    headers::to_app(x, &Departure { route: &route.route, peer: &peer.text, loop_id: &worker.loop_id, expect, http2 });
+    let client_cert = match &peer.arrival {
+        Arrival::Secured(secured) => &*secured.client_cert,
+        Arrival::Clear | Arrival::Misplaced => &[],
+    };
+    let (route_of, peer_text, loop_id) = (&route.route, &*peer.text, &*worker.loop_id);
+    headers::to_app(x, &Departure { route: route_of, peer: peer_text, loop_id, expect, http2, client_cert });
 
     let mut upload = Pump::new(rule.max_body);
     let sent = {
@@ -135,6 +168,10 @@ pub(super) fn introduce(worker: &Worker, peer: &Peer, x: &mut Exchange) {
 fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
     let Exchange { request, client_text, id, facts, .. } = x;
     facts.origin = Origin::of(peer.addr.ip(), request, &table.routes.settings().trust);
+    if let Arrival::Secured(secured) = &peer.arrival {
+        facts.origin.secure = true;
+        facts.tls = Some(secured.version);
+    }
     facts.table = Some(Rc::clone(table));
     client_text.clear();
     if facts.origin.client == peer.addr.ip() {
@@ -161,7 +198,10 @@ fn is_id(byte: u8) -> bool {
 }
 
 /// What is refused whatever the routes say.
-fn refuse(worker: &Worker, x: &Exchange) -> Result<(), Error> {
+fn refuse(worker: &Worker, peer: &Peer, x: &Exchange) -> Result<(), Error> {
+    if matches!(peer.arrival, Arrival::Misplaced) {
+        return Err(Blame::Misplaced.into());
+    }
     if matches!(x.request.method(), Method::Connect | Method::Trace) {
         return Err(Blame::Method.into());
     }

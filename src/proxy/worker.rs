@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,10 +15,12 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::clients::Clients;
-use super::connection;
+use super::connection::{self, Listener};
 use super::exchange::Exchange;
-use super::listener::Bound;
+use super::forwarded;
+use super::listener::{Bound, Endpoint};
 use super::table::Table;
+use crate::certs::Store;
 use crate::config::Limits;
 use crate::lifecycle::Stage;
 use crate::published::Reader;
@@ -33,6 +35,10 @@ use crate::wire::{Deadlines, Phase};
 pub struct Setup {
     /// The current table, whenever it changes.
     pub routes: Reader<RouteTable>,
+    /// The current certificates, whenever they change.
+    pub certificates: Reader<Store>,
+    /// Where clients that came in clear are sent; `None` = nobody listens for TLS.
+    pub https_port: Option<u16>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// Where the access log goes; `None` = nowhere.
@@ -67,8 +73,11 @@ pub enum WorkerError {
 /// # Errors
 /// A thread could not be made.
 pub fn start(bound: Bound, setup: &Setup) -> Result<Running, WorkerError> {
-    let listeners: Vec<usize> =
-        bound.local_addrs().iter().map(|addr| setup.metrics.listener(&addr.to_string())).collect();
+    let listener = |endpoint: &Endpoint| Listener {
+        metric: setup.metrics.listener(&endpoint.addr.to_string()),
+        tls: endpoint.tls,
+    };
+    let listeners: Vec<Listener> = bound.endpoints().iter().map(listener).collect();
     let workers = bound.into_workers();
     let clients = Arc::new(Clients::default());
     let count = workers.len();
@@ -103,7 +112,7 @@ async fn worker_end(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Resul
 
 fn run(
     sockets: Vec<TcpListener>,
-    listeners: &[usize],
+    listeners: &[Listener],
     setup: Setup,
     clients: Arc<Clients>,
     workers: usize,
@@ -150,7 +159,9 @@ pub(super) struct Worker {
     pub(super) clients: Arc<Clients>,
     pub(super) loop_id: String,
     pub(super) lines: RefCell<Option<WorkerLines>>,
+    pub(super) https_port: Option<u16>,
     routes: RefCell<Reader<RouteTable>>,
+    certificates: RefCell<Reader<Store>>,
     table: RefCell<Option<Rc<Table>>>,
     #[expect(clippy::vec_box, reason = "they are lent and taken back as boxes")]
     exchanges: RefCell<Vec<Box<Exchange>>>,
@@ -165,7 +176,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
-        let Setup { routes, metrics, lines, stage: _, upstream, loop_id } = setup;
+        let Setup { routes, certificates, https_port, metrics, lines, stage: _, upstream, loop_id } = setup;
         let metrics = metrics.worker();
         let deadlines = Rc::new(Deadlines::default());
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), workers);
@@ -176,7 +187,9 @@ impl Worker {
             clients,
             loop_id,
             lines: RefCell::new(lines.as_ref().map(Lines::worker)),
+            https_port,
             routes: RefCell::new(routes),
+            certificates: RefCell::new(certificates),
             table: RefCell::new(None),
             exchanges: RefCell::default(),
             workers,
@@ -205,9 +218,25 @@ impl Worker {
         }
     }
 
+    /// A look at the certificates, with the number of their publication; `None` before the first.
+    pub(super) fn certificates<R>(&self, look: impl FnOnce(&Store, u64) -> R) -> Option<R> {
+        let mut reader = self.certificates.borrow_mut();
+        reader.load()?;
+        let publication = reader.publication();
+        reader.load().map(|store| look(store, publication))
+    }
+
     /// The limits in force.
     pub(super) fn limits(&self) -> Limits {
         self.table().map_or_else(Limits::default, |table| table.routes.settings().limits.clone())
+    }
+
+    /// Whether this peer may begin with a PROXY header.
+    pub(super) fn may_introduce(&self, peer: IpAddr) -> bool {
+        self.table().is_some_and(|table| {
+            let trust = &table.routes.settings().trust;
+            trust.proxy_protocol && forwarded::trusts(trust, peer)
+        })
     }
 
     /// Whether connections are to end with their current request.

@@ -120,6 +120,12 @@ impl Text<'_> {
             tallies(|worker| &worker.client_errors),
         )?;
         self.tally(
+            "gatepost_tls_handshakes",
+            "Handshakes that succeeded, by version and whether a session was resumed",
+            "kind",
+            tallies(|worker| &worker.handshakes),
+        )?;
+        self.tally(
             "gatepost_upstream_connections",
             "Connections to apps, by how they were come by",
             "result",

@@ -18,6 +18,7 @@ pub struct Worker {
     pub(super) listeners: Vec<Listener>,
     pub(super) refused: Tally,
     pub(super) client_errors: Tally,
+    pub(super) handshakes: Tally,
     pub(super) upstream: Tally,
     pub(super) resolved: Tally,
     pub(super) retries: AtomicU64,
@@ -52,6 +53,7 @@ impl Worker {
             listeners: (0..listeners).map(|_| Listener::default()).collect(),
             refused: Tally::default(),
             client_errors: Tally::default(),
+            handshakes: Tally::default(),
             upstream: Tally::default(),
             resolved: Tally::default(),
             retries: AtomicU64::new(0),
@@ -104,6 +106,17 @@ impl Worker {
     /// A client did something wrong that no request record tells, for instance `bad head` or `timeout`.
     pub fn client_error(&self, kind: &'static str) {
         self.client_errors.add(kind);
+    }
+
+    /// A client's handshake has succeeded: version, and whether a session was resumed.
+    pub fn handshake(&self, version: &'static str, resumed: bool) {
+        self.handshakes.add(match (version, resumed) {
+            ("TLSv1.3", false) => "1.3",
+            ("TLSv1.3", true) => "1.3 resumed",
+            ("TLSv1.2", false) => "1.2",
+            ("TLSv1.2", true) => "1.2 resumed",
+            _ => "other",
+        });
     }
 
     /// A connection to an app was made.

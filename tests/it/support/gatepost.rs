@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use gatepost::certs::Store;
 use gatepost::lifecycle::Stage;
-use gatepost::proxy::{self, Bound, Running, Setup, WorkerError};
+use gatepost::proxy::{self, Bound, Endpoint, Running, Setup, WorkerError};
 use gatepost::published::{self, Reader, Writer};
 use gatepost::routing::RouteTable;
 use gatepost::telemetry::lines::Lines;
@@ -97,8 +98,10 @@ impl Gatepost {
 
     pub fn start(self) -> Gate {
         let Gatepost { file, workers, policy, resolver, sink } = self;
-        let bound = Bound::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], workers, false).expect("a port");
-        let addr = bound.local_addrs()[0];
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let bound = Bound::bind(&[Endpoint::http(any), Endpoint::https(any)], workers, false).expect("two ports");
+        let (addr, tls_addr) = (bound.endpoints()[0].addr, bound.endpoints()[1].addr);
+        let (certificates, certificates_reader) = published::channel(Some(Arc::new(Store::default())));
         let (writer, reader): (Writer<RouteTable>, Reader<RouteTable>) = published::channel(None);
         if let Some(file) = &file {
             writer.publish(table(file, 1));
@@ -110,6 +113,8 @@ impl Gatepost {
         let (stage, watched) = watch::channel(Stage::Serving);
         let setup = Setup {
             routes: reader,
+            certificates: certificates_reader,
+            https_port: Some(tls_addr.port()),
             metrics: Arc::clone(&metrics),
             lines: Some(lines.clone()),
             stage: watched,
@@ -123,7 +128,7 @@ impl Gatepost {
         };
         let running = proxy::start(bound, &setup).expect("threads");
         telemetry::init(None, &std::env::var("GATEPOST_TEST_LOG").unwrap_or("off".into()).parse().expect("a level"));
-        Gate { addr, metrics, writer, stage, running: Some(running), lines, log, generation: 1 }
+        Gate { addr, tls_addr, certificates, metrics, writer, stage, running: Some(running), lines, log, generation: 1 }
     }
 }
 
@@ -152,6 +157,9 @@ impl Write for Capture {
 /// A proxy that runs. Dropped, it stops at once; a worker that panicked fails the test.
 pub struct Gate {
     pub addr: SocketAddr,
+    /// For TLS.
+    pub tls_addr: SocketAddr,
+    pub certificates: Writer<Store>,
     pub metrics: Arc<Metrics>,
     pub writer: Writer<RouteTable>,
     stage: watch::Sender<Stage>,

@@ -1,0 +1,80 @@
+//! Whether a request came the way it should: over a certificate of its host, or in clear where that is let.
+//!
+//! Doors: [`directed`] is the 421 of a connection that was opened for another host, [`way`] the step from http to https.
+
+use super::error::{Blame, Error, Unrouted};
+use super::exchange::Exchange;
+use super::service::{Arrival, Peer};
+use super::tls::Secured;
+use super::worker::Worker;
+use crate::certs::{Policy, Store};
+use crate::config::{self, Https};
+use crate::routing::Target;
+
+/// What an authority asks for in clear to know that a host is ours (RFC 8555 8.3).
+const CHALLENGE: &str = "/.well-known/acme-challenge/";
+
+/// Where a request goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Here.
+    On,
+    /// At the same place under https.
+    Https,
+}
+
+/// Refuses what came over another host's certificate (RFC 9110 7.4): the client is to open a connection for this host.
+/// Also when the certificate covers both and their clients are not the same: who may come to one need not be let into
+/// the other.
+pub(super) fn directed(worker: &Worker, peer: &Peer, target: &Target) -> Result<(), Error> {
+    let Arrival::Secured(secured) = &peer.arrival else { return Ok(()) };
+    let host = target.host();
+    let is_right = worker.certificates(|store, publication| {
+        let is_named = *host == *secured.name;
+        if is_named && secured.seen.get() == publication {
+            return true;
+        }
+        let is_right = is_for(secured, store, host);
+        if is_named && is_right {
+            secured.seen.set(publication);
+        }
+        is_right
+    });
+    let is_right = is_right.unwrap_or_default();
+    if is_right { Ok(()) } else { Err(Unrouted::Misdirected.into()) }
+}
+
+fn is_for(secured: &Secured, store: &Store, host: &str) -> bool {
+    // HTTP/1.0 without a Host names nobody, and gets what is for everybody
+    let covered = host.is_empty() || secured.host.covers(host);
+    let policy = store.find(host).map_or(Policy::Anyone, |host| host.policy());
+    covered && policy == secured.host.policy()
+}
+
+/// Step 5, for the route that takes the request.
+pub(super) fn way(worker: &Worker, peer: &Peer, x: &Exchange, rule: &config::Route) -> Result<Way, Error> {
+    if matches!(peer.arrival, Arrival::Secured(_)) {
+        return Ok(Way::On);
+    }
+    let host = x.target.host();
+    let (closed, everywhere) = worker
+        .certificates(|store, _| {
+            (store.find(host).is_some_and(|host| host.policy().is_closed()), store.is_everywhere(host))
+        })
+        .unwrap_or_default();
+    let loaded = everywhere && worker.https_port.is_some();
+    let in_clear = || Err(Blame::InClear.into());
+    match (rule.https, x.facts.origin.secure) {
+        // what a proxy in front says is no client certificate
+        (_, true) if closed => in_clear(),
+        (_, true) => Ok(Way::On),
+        (Https::Redirect | Https::Auto, false) if closed && loaded => Ok(Way::Https),
+        (_, false) if closed => in_clear(),
+        (Https::Allow, false) => Ok(Way::On),
+        (Https::Only, false) => in_clear(),
+        (Https::Redirect | Https::Auto, false) if x.target.path().starts_with(CHALLENGE) => Ok(Way::On),
+        (Https::Redirect, false) => Ok(Way::Https),
+        (Https::Auto, false) if loaded => Ok(Way::Https),
+        (Https::Auto, false) => Ok(Way::On),
+    }
+}

@@ -1,0 +1,194 @@
+//! From a client's first bytes on a TLS port to a secured stream.
+//!
+//! One door: [`secure`]. The ClientHello is read here, so that its server name decides which certificate is shown, and so
+//! that those who name nobody of ours are told so in the way that TLS has for it (RFC 6066 3).
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls::server::{Accepted, Acceptor};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
+use tokio::net::TcpStream;
+use tokio_rustls::server::{StartHandshake, TlsStream};
+
+use super::worker::Worker;
+use crate::certs::{ALPN_H2, Host, Store};
+use crate::wire::{Deadline, Stream};
+
+/// Most bytes of a ClientHello; one with post-quantum key shares has some 1,800.
+const HELLO: usize = 16 * 1024;
+/// `handshake` as the type of a record (RFC 8446 5.1): what a client on a TLS port begins with.
+const HANDSHAKE: u8 = 22;
+/// A fatal alert as a record: no host has the name that was asked for (RFC 6066 3).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// The same for a host that lets nobody in: `handshake_failure` (RFC 8446 6.2).
+const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
+/// What became of a connection to a TLS port.
+pub(super) enum Begun {
+    /// A handshake has succeeded.
+    Secured(Stream, Box<Secured>),
+    /// It does not begin like TLS: somebody speaks HTTP in clear here.
+    Clear(Stream),
+}
+
+/// What is known of a secured connection.
+pub(super) struct Secured {
+    /// Whose certificate was shown.
+    pub(super) host: Arc<Host>,
+    /// The name that the client asked for, lower case.
+    pub(super) name: Box<str>,
+    /// `TLSv1.3`, for the log.
+    pub(super) version: &'static str,
+    /// HTTP/2 was agreed on.
+    pub(super) http2: bool,
+    /// The client's certificate as RFC 9440 2.2 writes it; empty when it showed none.
+    pub(super) client_cert: Box<[u8]>,
+    /// The publication of certificates under which `name` was last found to be as it was at the handshake.
+    pub(super) seen: Cell<u64>,
+}
+
+/// Reads the ClientHello, picks the certificate, shakes hands. `None`: it has ended, and who is to know does.
+pub(super) async fn secure(worker: &Worker, mut stream: Stream, deadline: &Deadline) -> Option<Begun> {
+    let (accepted, rest) = match hello(&mut stream, deadline).await {
+        Ok(Hello::Whole(accepted, rest)) => (accepted, rest),
+        Ok(Hello::Clear) => return Some(Begun::Clear(stream)),
+        Err((kind, alert)) => {
+            worker.metrics.client_error(kind);
+            farewell(&mut stream, deadline, &alert).await;
+            return None;
+        }
+    };
+    let name = accepted.client_hello().server_name().unwrap_or_default().to_ascii_lowercase();
+    let (chosen, seen) = worker.certificates(|store, publication| (host(store, &name), publication))?;
+    let host = match chosen {
+        Ok(host) => host,
+        Err(alert) => {
+            worker.metrics.client_error("tls_name");
+            farewell(&mut stream, deadline, &alert).await;
+            return None;
+        }
+    };
+    let config = Arc::clone(host.config()?);
+    let socket = stream.into_socket()?;
+    let shaken = StartHandshake::from_parts(*accepted, socket).into_stream_with(config, |connection| {
+        let mut rest = &*rest;
+        // bytes behind the hello are few; rustls takes them or finds fault with them later
+        while !rest.is_empty() && connection.read_tls(&mut rest).is_ok_and(|n| n > 0) {}
+    });
+    match within(deadline, shaken).await {
+        Ok(tls) => {
+            let secured = facts(worker, &tls, host, name.into_boxed_str(), seen);
+            Some(Begun::Secured(Stream::secured(tls), Box::new(secured)))
+        }
+        Err(error) => {
+            worker.metrics.client_error("tls_handshake");
+            tracing::debug!(%error, "A handshake failed");
+            None
+        }
+    }
+}
+
+/// The host of a name, or the alert for those who have none.
+fn host(store: &Store, name: &str) -> Result<Arc<Host>, [u8; 7]> {
+    let named = store.find(name);
+    if named.is_some_and(|host| host.config().is_none() && host.policy().is_closed()) {
+        return Err(HANDSHAKE_FAILURE);
+    }
+    let loaded = |host: &&Arc<Host>| host.config().is_some();
+    named.filter(loaded).or(store.default_host().filter(loaded)).cloned().ok_or(UNRECOGNIZED_NAME)
+}
+
+enum Hello {
+    /// With what came behind it.
+    Whole(Box<Accepted>, Vec<u8>),
+    Clear,
+}
+
+/// Why there is no hello, for the metric, and what the client is told.
+type NoHello = (&'static str, Vec<u8>);
+
+async fn hello(stream: &mut Stream, deadline: &Deadline) -> Result<Hello, NoHello> {
+    let mut acceptor = Acceptor::default();
+    let mut taken = 0;
+    poll_fn(|cx| {
+        if deadline.poll_expired(cx).is_ready() {
+            return Poll::Ready(Err(("tls_slow", Vec::new())));
+        }
+        loop {
+            let mut input = stream.input();
+            if taken == 0 && input.first().is_some_and(|&first| first != HANDSHAKE) {
+                return Poll::Ready(Ok(Hello::Clear));
+            }
+            while !input.is_empty() {
+                let n = acceptor.read_tls(&mut input).unwrap_or_default();
+                taken += n;
+                match acceptor.accept() {
+                    Ok(Some(accepted)) => return Poll::Ready(Ok(Hello::Whole(Box::new(accepted), input.to_vec()))),
+                    Ok(None) if n > 0 && taken <= HELLO => {}
+                    Ok(None) => return Poll::Ready(Err(("tls_hello", Vec::new()))),
+                    Err((error, mut alert)) => {
+                        tracing::debug!(%error, "A ClientHello cannot be read");
+                        let mut record = Vec::new();
+                        // a Vec takes everything
+                        let _ = alert.write_all(&mut record);
+                        return Poll::Ready(Err(("tls_hello", record)));
+                    }
+                }
+            }
+            let read = stream.input().len();
+            stream.consume(read);
+            match ready!(stream.poll_fill(cx)) {
+                Ok(n) if n > 0 => {}
+                _ => return Poll::Ready(Err(("tls_gone", Vec::new()))),
+            }
+        }
+    })
+    .await
+}
+
+/// Runs the handshake until the deadline.
+async fn within(
+    deadline: &Deadline,
+    shaking: impl Future<Output = io::Result<TlsStream<TcpStream>>>,
+) -> io::Result<TlsStream<TcpStream>> {
+    let mut shaking = pin!(shaking);
+    poll_fn(|cx| match deadline.poll_expired(cx) {
+        Poll::Ready(_) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        Poll::Pending => shaking.as_mut().poll(cx),
+    })
+    .await
+}
+
+/// Sends an alert, if there is one, and FIN. What the client does not take at once is not waited for.
+async fn farewell(stream: &mut Stream, deadline: &Deadline, alert: &[u8]) {
+    stream.queue().extend_from_slice(alert);
+    poll_fn(|cx| match deadline.poll_expired(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => stream.poll_shutdown(cx).map(|_| ()),
+    })
+    .await;
+}
+
+fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box<str>, seen: u64) -> Secured {
+    let connection: &ServerConnection = tls.get_ref().1;
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLS",
+    };
+    let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+    worker.metrics.handshake(version, resumed);
+    let client_cert = match connection.peer_certificates().and_then(<[_]>::first) {
+        Some(shown) => format!(":{}:", BASE64.encode(shown)).into_bytes().into_boxed_slice(),
+        None => Box::default(),
+    };
+    let http2 = connection.alpn_protocol() == Some(ALPN_H2);
+    Secured { host, name, version, http2, client_cert, seen: Cell::new(seen) }
+}
