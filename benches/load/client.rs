@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use gatepost::message::{BodyReader, Head, Limits, Method, Read};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::options::{Expect, Plan};
 use crate::tally::Failure;
+use crate::transport::Transport;
 
 /// An answer that takes longer is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const BUFFER: usize = 64 * 1024;
 /// A place for one connection at a time.
 pub(crate) struct Client<'p> {
     plan: &'p Plan,
-    socket: Option<TcpStream>,
+    socket: Option<Transport>,
     head: Head,
     buffer: Vec<u8>,
     filled: usize,
@@ -54,14 +54,19 @@ impl<'p> Client<'p> {
     }
 
     async fn exchange(&mut self) -> Result<u64, Failure> {
-        let mut socket = match self.socket.take() {
-            // end, error, or bytes that nobody asked for: the connection is no good, and nothing was sent on it
-            Some(kept) if is_quiet(&kept) => kept,
-            _ => self.connect().await?,
+        // end, error, or bytes that nobody asked for: the connection is no good, and nothing was sent on it
+        let kept = self.socket.take().and_then(|mut kept| kept.is_quiet().then_some(kept));
+        let mut socket = match kept {
+            Some(kept) => kept,
+            None => {
+                self.opened += 1;
+                Transport::connect(self.plan.target, self.plan.tls.as_ref()).await?
+            }
         };
         self.filled = 0;
         self.buffer.resize(BUFFER, 0);
         socket.write_all(&self.plan.request).await.map_err(|error| lost(&error, true))?;
+        socket.flush().await.map_err(|error| lost(&error, true))?;
         loop {
             let answer = self.head.parse_response(&self.buffer[..self.filled], 0, LIMITS);
             if let Some(n) = answer.map_err(|_| Failure::Malformed)? {
@@ -83,19 +88,8 @@ impl<'p> Client<'p> {
         if fine { whole } else { Err(Failure::Status) }
     }
 
-    async fn connect(&mut self) -> Result<TcpStream, Failure> {
-        self.opened += 1;
-        let socket = TcpStream::connect(self.plan.target).await.map_err(|error| match error.kind() {
-            io::ErrorKind::ConnectionRefused => Failure::Refused,
-            io::ErrorKind::ConnectionReset => Failure::Reset,
-            _ => Failure::Connect,
-        })?;
-        socket.set_nodelay(true).map_err(|_| Failure::Connect)?;
-        Ok(socket)
-    }
-
     /// Reads the body to its end. Outer error: it did not come whole; inner: it is another one than asked for.
-    async fn body(&mut self, socket: &mut TcpStream) -> Result<Result<u64, Failure>, Failure> {
+    async fn body(&mut self, socket: &mut Transport) -> Result<Result<u64, Failure>, Failure> {
         let framing = self.head.response_framing(Method::Get).map_err(|_| Failure::Malformed)?;
         let mut reader = BodyReader::new(framing);
         let Expect { size: wanted_size, body: wanted, .. } = &self.plan.expect;
@@ -128,7 +122,7 @@ impl<'p> Client<'p> {
         self.filled -= n;
     }
 
-    async fn fill(&mut self, socket: &mut TcpStream) -> Result<usize, Failure> {
+    async fn fill(&mut self, socket: &mut Transport) -> Result<usize, Failure> {
         if self.filled == self.buffer.len() {
             return Err(Failure::Malformed);
         }
@@ -136,11 +130,6 @@ impl<'p> Client<'p> {
         self.filled += n;
         Ok(n)
     }
-}
-
-/// Nothing to read, no end and no error. Costs no system call while the socket is quiet.
-fn is_quiet(socket: &TcpStream) -> bool {
-    matches!(socket.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn lost(error: &io::Error, before_answer: bool) -> Failure {

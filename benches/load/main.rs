@@ -9,6 +9,7 @@ mod options;
 mod report;
 mod run;
 mod tally;
+mod transport;
 
 use std::process::ExitCode;
 

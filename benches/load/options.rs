@@ -3,10 +3,13 @@
 //! One door: [`Plan::of`]. A plan has an end, and its target is this machine unless the user says otherwise.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::{Args, Parser, ValueEnum};
+
+use crate::transport::Tls;
 
 /// Arrivals of one run at most, so that a slip of the finger has an end too.
 const MOST: u64 = 100_000_000;
@@ -18,7 +21,7 @@ const MOST: u64 = 100_000_000;
 #[derive(Parser)]
 #[command(name = "load")]
 pub(crate) struct Options {
-    /// What to ask for, http:// only. Names under .localhost are this machine.
+    /// What to ask for, http:// or https:// (with --cacert). Names under .localhost are this machine.
     url: String,
     /// Requests a second.
     #[arg(long, default_value_t = 100, conflicts_with = "closed", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -43,6 +46,12 @@ pub(crate) struct Options {
     /// Send the 15 fields that a browser sends.
     #[arg(long)]
     fifteen: bool,
+    /// Of an https:// URL: the authorities that are believed, a PEM file.
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
+    /// Resume sessions on new connections; else every handshake is a full one.
+    #[arg(long, requires = "cacert")]
+    resume: bool,
     /// Connect here, whatever the URL's host is.
     #[arg(long)]
     connect: Option<SocketAddr>,
@@ -88,6 +97,8 @@ pub(crate) enum Format {
 pub(crate) struct Plan {
     pub(crate) url: String,
     pub(crate) target: SocketAddr,
+    /// `None`: in clear.
+    pub(crate) tls: Option<Tls>,
     /// The bytes of every request.
     pub(crate) request: Vec<u8>,
     pub(crate) connections: usize,
@@ -111,11 +122,16 @@ impl Plan {
     /// Resolves the target, builds the request, and finds the end of the run.
     pub(crate) async fn of(options: Options) -> anyhow::Result<Plan> {
         let url: http::Uri = options.url.parse().with_context(|| format!("{}: not a URL", options.url))?;
-        ensure!(url.scheme_str() == Some("http"), "{url}: only http:// can be asked for");
         let host = url.host().context("the URL names no host")?;
+        let (tls, usual) = match (url.scheme_str(), &options.cacert) {
+            (Some("http"), None) => (None, 80),
+            (Some("https"), Some(authorities)) => (Some(Tls::new(host, authorities, options.resume)?), 443),
+            (Some("https"), None) => bail!("{url}: --cacert names the authorities that are believed"),
+            _ => bail!("{url}: only http://, and https:// with --cacert, can be asked for"),
+        };
         let targets = match options.connect {
             Some(target) => vec![target],
-            None => resolve(host, url.port_u16().unwrap_or(80)).await?,
+            None => resolve(host, url.port_u16().unwrap_or(usual)).await?,
         };
         let target = *targets.first().with_context(|| format!("{host} has no address"))?;
         if !options.yes_elsewhere && !targets.iter().all(|target| target.ip().to_canonical().is_loopback()) {
@@ -128,6 +144,7 @@ impl Plan {
         };
         Ok(Plan {
             target,
+            tls,
             request: request(&url, &options)?,
             connections: *connections as usize,
             rate,

@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Refused,
     /// No connection for another reason.
     Connect,
+    /// No TLS.
+    Handshake,
     /// The connection was reset.
     Reset,
     /// The connection ended before the answer's first byte.
@@ -31,9 +33,10 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Every kind with its name in the report.
-    pub(crate) const ALL: [(Failure, &str); 9] = [
+    pub(crate) const ALL: [(Failure, &str); 10] = [
         (Failure::Refused, "refused"),
         (Failure::Connect, "connect"),
+        (Failure::Handshake, "handshake"),
         (Failure::Reset, "reset"),
         (Failure::Closed, "closed"),
         (Failure::Short, "short"),
