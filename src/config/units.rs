@@ -11,13 +11,14 @@ use super::read::{Decode, Reader, brief};
 use super::schema::Definitions;
 
 /// Nothing waits longer than ten years; what is longer is a slip, and clocks overflow.
-const MAX_MILLIS: u64 = 10 * 365 * 24 * HOUR;
+const MAX_MILLIS: u64 = 10 * 365 * DAY;
+const DAY: u64 = 24 * HOUR;
 const HOUR: u64 = 60 * MINUTE;
 const MINUTE: u64 = 60 * SECOND;
 const SECOND: u64 = 1000;
 
 /// From the longest to the shortest, with their milliseconds.
-const TIMES: [(&str, u64); 4] = [("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", 1)];
+const TIMES: [(&str, u64); 5] = [("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", 1)];
 
 /// With their bytes; the largest that fits without a rest is the one that `Display` takes.
 const SIZES: [(&str, u64); 8] = [
@@ -31,7 +32,7 @@ const SIZES: [(&str, u64); 8] = [
     ("k", 1000),
 ];
 
-/// A duration in whole milliseconds, at most ten years: `5s`, `300ms`, `1m30s`, `1h`.
+/// A duration in whole milliseconds, at most ten years: `5s`, `300ms`, `1m30s`, `1h`, `365d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(u64);
 
@@ -53,7 +54,10 @@ impl FromStr for Duration {
 
     fn from_str(text: &str) -> Result<Duration, Invalid> {
         let wrong = || {
-            let hint = "write it like `5s`, `300ms`, `1m30s` or `1h`";
+            let hint = match in_days(text) {
+                Some(days) => format!("write `{days}d`"),
+                None => "write it like `5s`, `300ms`, `1m30s`, `1h` or `90d`".to_owned(),
+            };
             Invalid::new(format!("`{}` is no duration", brief(text)), hint)
         };
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -86,6 +90,19 @@ impl FromStr for Duration {
     }
 }
 
+/// The days of `1y`, `6mo` and `2w`: units whose length is a matter of opinion, but what is meant is near enough.
+fn in_days(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let days = match unit.to_ascii_lowercase().as_str() {
+        "d" | "day" | "days" => 1,
+        "w" | "week" | "weeks" => 7,
+        "mo" | "month" | "months" => 30,
+        "y" | "year" | "years" => 365,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(days)
+}
+
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
@@ -108,7 +125,7 @@ impl Decode for Duration {
     }
 
     fn schema(_: &mut Definitions) -> Value {
-        let pattern = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+        let pattern = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
         json!({"type": "string", "pattern": pattern, "minLength": 2, "examples": ["5s", "1m30s"]})
     }
 }
@@ -222,10 +239,12 @@ mod tests {
             ("0s", 0),
             ("90s", 90_000),
             ("1h1ms", 3_600_001),
+            ("365d", 31_536_000_000),
+            ("1d12h", 129_600_000),
         ] {
             assert_eq!(written.parse(), Ok(Duration(millis)), "{written}");
         }
-        assert_eq!(Duration(90_000).to_string(), "1m30s");
+        assert_eq!([Duration(90_000), Duration(90_000_000)].map(|time| time.to_string()), ["1m30s", "1d1h"]);
     }
 
     #[test]
@@ -238,7 +257,10 @@ mod tests {
             "-1s",
             "1s1m",
             "1s1s",
-            "1d",
+            "1w",
+            "1y",
+            "1h1d",
+            "3651d",
             "5 s",
             "5S",
             "87601h",
@@ -249,6 +271,14 @@ mod tests {
             assert!(written.parse::<Duration>().is_err(), "{written}");
         }
         assert!("87600h".parse::<Duration>().is_ok(), "ten years");
+    }
+
+    #[test]
+    fn longer_units_name_the_days() {
+        for (written, days) in [("1y", "365d"), ("2w", "14d"), ("6mo", "180d"), ("1D", "1d"), ("3days", "3d")] {
+            let Err(Invalid { hint, .. }) = written.parse::<Duration>() else { panic!("{written}") };
+            assert_eq!(hint, Some(format!("write `{days}`")), "{written}");
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn a_duration_is_read_as_it_is_written(text in prop_oneof!["([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,4}s)?([0-9]{1,6}ms)?", any::<String>()]) {
+    fn a_duration_is_read_as_it_is_written(text in prop_oneof!["([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,4}s)?([0-9]{1,6}ms)?", any::<String>()]) {
         comes_back::<Duration>(&text)?;
     }
 
