@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use super::action::Split;
 use super::fields::{AnyField, AnyText, Named, field_name};
 use super::file::Node;
+use super::https::Hsts;
 use super::read::{Decode, Reader, brief};
 use super::record::record;
 use super::route::Routes;
 use super::schema::{Definitions, one_of};
 use super::units::OrNone;
 use super::{
-    AccessLog, Backend, Conditions, Defaults, Drain, HeaderEdits, HostPattern, Limits, PartialTimeouts, PathPattern,
-    Redirect, Respond, Rewrite, Size, Trust, ValuePattern,
+    AccessLog, Backend, Conditions, Defaults, Drain, HeaderEdits, HostPattern, Https, Limits, PartialTimeouts,
+    PathPattern, Redirect, Respond, Rewrite, Size, Trust, ValuePattern,
 };
 
 record! {
@@ -36,7 +37,7 @@ record! {
         ("http", "`routes` at the top"),
         ("rules server servers sites", "`routes`"),
         ("log logging", "`accessLog`"),
-        ("timeouts headers maxBody", "it into `defaults`"),
+        ("timeouts headers maxBody https", "it into `defaults`"),
     ]
     rule json!({})
 }
@@ -72,9 +73,14 @@ record! {
         "maxBody" max_body: OrNone<Size> = "none",
         /// Whether requests are in the access log.
         "log" log: bool = "true",
+        /// What becomes of a request in clear: `redirect` (308 to https), `allow` (served as any other), `only` (403).
+        /// When it is left out: `redirect` when a loaded certificate covers the host on every node, else `allow`.
+        "https" https: Https,
+        /// Tells browsers to come by https only. Off when it is left out.
+        "hsts" hsts: Hsts,
     }
     later [
-        "https", "hsts", "buffer", "retry", "balance", "sticky", "resolve", "health", "upstreamTls",
+        "buffer", "retry", "balance", "sticky", "resolve", "health", "upstreamTls",
         "upstreamProxyProtocol", "allow", "deny", "rateLimit", "concurrency", "auth", "cors", "compress", "errors",
         "maintenance", "dns", "mirror"
     ]
@@ -94,6 +100,21 @@ record! {
         ("access_log", "`log`"),
         ("port", "the port into `backend`: `my-app:8080`"),
         ("weight", "`backends: [{to: …, weight: …}]`"),
+        (
+            "tls ssl certs cert certificates certificate cert_file certFile key_file keyFile ssl_certificate sslCertificate \
+             ssl_certificate_key secret secretName",
+            "`certificates` in the section `tls`, beside `routes`"
+        ),
+        ("clientCa client_ca ssl_client_certificate mtls", "`clientCa` in an entry of `tls.certificates`"),
+        (
+            "forceSSL forceSsl force_ssl sslRedirect ssl_redirect ssl-redirect force-ssl-redirect forceHttps forceHTTPS \
+             force_https httpsRedirect https_redirect redirectToHttps",
+            "`https: redirect`"
+        ),
+        (
+            "strict_transport_security strictTransportSecurity Strict-Transport-Security strict-transport-security",
+            "`hsts: {maxAge: 365d}`"
+        ),
     ]
     rule json!({"allOf": [one_of(&["host", "hosts"]), one_of(&["backend", "backends", "redirect", "respond"])]})
 }

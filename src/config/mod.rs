@@ -14,6 +14,7 @@ mod expression;
 mod fields;
 mod file;
 mod host;
+mod https;
 mod identity;
 mod keys;
 mod manifest;

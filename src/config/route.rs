@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use super::action::Split;
 use super::file::{Kind, Node};
+use super::https::Hsts;
 use super::keys::RouteKeys;
 use super::problem::Place;
 use super::read::{Decode, Field, Reader, Step};
 use super::schema::Definitions;
 use super::units::OrNone;
 use super::{
-    Action, Backend, Conditions, Defaults, FieldEdits, HeaderEdits, HostPattern, PartialTimeouts, PathPattern,
+    Action, Backend, Conditions, Defaults, FieldEdits, HeaderEdits, HostPattern, Https, PartialTimeouts, PathPattern,
     PathRewrite, Redirect, Respond, Rewrite, Route, Size, Timeouts, Weighted,
 };
 
@@ -61,6 +62,8 @@ pub(super) struct Draft {
     timeouts: PartialTimeouts,
     max_body: Option<Option<u64>>,
     log: bool,
+    https: Option<Https>,
+    hsts: Option<std::time::Duration>,
 }
 
 impl Decode for Routes {
@@ -108,15 +111,25 @@ fn content<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Content {
         timeouts,
         max_body,
         log,
+        https,
+        hsts,
     } = keys;
     // a wrong key is likely the one that is missing, and has been told
-    let missing = (!has_wrong_key(node)).then_some(node.place);
-    let hosts = all_hosts(missing, host, hosts, reader);
+    let missing = (!has_wrong_key(node, RouteKeys::KEYS, RouteKeys::LATER)).then_some(node.place);
+    let no_host = ("this route has no `host`", "write `host: www.example.com`, or `host: \"*\"` for every host");
+    let hosts = all_hosts(missing.map(|place| (place, no_host)), host, hosts, reader);
     let known = !path.is_bad() && !conditions.is_bad();
     let path = path.good().unwrap_or_else(|| PathPattern::Prefix("/".to_owned()));
     let conditions = conditions.good().unwrap_or_default();
     let action = action(missing, (backend, backends, redirect, respond), reader);
     let rewrite = rewrite_of(rewrite, &path, action.as_ref(), known, reader);
+    let hsts_place = hsts.place();
+    let (https, hsts) = (https.good(), hsts.good().map(|Hsts { max_age }| max_age));
+    if let (Some(place), Some(Https::Allow)) = (hsts_place, https) {
+        let message = "browsers that come in clear never get `hsts`: it is sent over https only, and `https: allow` keeps \
+                       them where they are";
+        reader.warning(place, message, "write `https: redirect`, or leave one of them out");
+    }
     let Some(hosts) = hosts else { return Content::Lost };
     match action {
         _ if !known => Content::Covers(hosts),
@@ -128,30 +141,33 @@ fn content<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Content {
             timeouts: timeouts.good().unwrap_or_default(),
             max_body: max_body.good().map(|OrNone(size)| size.map(|Size(bytes)| bytes)),
             log: log.good().unwrap_or(true),
+            https,
+            hsts,
         })),
         _ => Content::Bad(Identity { hosts, path, conditions }),
     }
 }
 
-fn has_wrong_key(node: &Node<'_>) -> bool {
+/// There is a key that nobody knows.
+pub(super) fn has_wrong_key(node: &Node<'_>, keys: &[&str], later: &[&str]) -> bool {
     let Kind::Map(entries) = &node.kind else { return false };
-    let right = |key: &str| RouteKeys::KEYS.contains(&key) || RouteKeys::LATER.contains(&key);
+    let right = |key: &str| keys.contains(&key) || later.contains(&key);
     entries.iter().any(|entry| !right(&entry.key))
 }
 
-/// `host` and `hosts` together; `None` when one of them is not known for sure.
-fn all_hosts(
-    missing: Option<Place>,
-    host: Field<HostPattern>,
-    hosts: Field<Vec<HostPattern>>,
+/// `host` and `hosts` together; `None` when one of them is not known for sure. `missing` is where, and with which message
+/// and hint, it is told that there are none.
+pub(super) fn all_hosts<H: Into<HostPattern>>(
+    missing: Option<(Place, (&str, &str))>,
+    host: Field<H>,
+    hosts: Field<Vec<H>>,
     reader: &mut Reader<'_>,
 ) -> Option<Vec<HostPattern>> {
     let several = hosts.place();
     match (host.place(), several) {
         (None, None) => {
-            if let Some(place) = missing {
-                let hint = "write `host: www.example.com`, or `host: \"*\"` for every host";
-                reader.error(place, "this route has no `host`", hint);
+            if let Some((place, (message, hint))) = missing {
+                reader.error(place, message, hint);
             }
             return None;
         }
@@ -164,7 +180,7 @@ fn all_hosts(
     let (host, hosts) = (host.good(), hosts.good().unwrap_or_default());
     let mut all: Vec<HostPattern> = Vec::with_capacity(1 + hosts.len());
     let mut seen = foldhash::HashSet::default();
-    for host in host.into_iter().chain(hosts) {
+    for host in host.into_iter().chain(hosts).map(H::into) {
         if seen.insert(host.clone()) {
             all.push(host);
         } else if let Some(place) = several {
@@ -260,10 +276,15 @@ impl Content {
 impl Draft {
     /// The route, with what it does not say from `defaults`.
     pub(super) fn complete(self, line: u32, defaults: &Defaults) -> Route {
-        let Draft { identity, action, rewrite, headers, timeouts, max_body, log } = self;
+        let Draft { identity, action, rewrite, headers, timeouts, max_body, log, https, hsts } = self;
         let Identity { hosts, path, conditions } = identity;
-        let Defaults { timeouts: default_timeouts, max_body: default_max_body, headers: default_headers, via, https } =
-            defaults;
+        let Defaults {
+            timeouts: default_timeouts,
+            max_body: default_max_body,
+            headers: default_headers,
+            via,
+            https: default_https,
+        } = defaults;
         Route {
             line,
             hosts,
@@ -279,8 +300,8 @@ impl Draft {
             max_body: max_body.unwrap_or(*default_max_body),
             via: *via,
             log,
-            https: *https,
-            hsts: None,
+            https: https.unwrap_or(*default_https),
+            hsts,
         }
     }
 }

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::file::Node;
+use super::file::{Kind, Node};
 use super::read::{Decode, Reader, brief};
 use super::record::record;
 use super::schema::Definitions;
 use super::suggest::nearest;
 use super::units::{OrNone, Positive};
 use super::values::Whole;
-use super::{Defaults, Drain, Duration, HeaderEdits, Limits, PartialTimeouts, Size, Trust};
+use super::{Defaults, Drain, Duration, HeaderEdits, Https, Limits, PartialTimeouts, Size, Trust};
 
 record! {
     /// How long each phase of a request may take.
@@ -69,21 +69,28 @@ record! {
         "headers" headers: HeaderEdits,
         /// Adds a `Via` field to requests and answers.
         "via" via: bool = "false",
+        /// What becomes of a request in clear: `redirect`, `allow` or `only`. A route's own wins.
+        "https" https: Https,
     }
-    later ["retry", "https", "compress"]
-    guessed [("timeout", "`timeouts`"), ("client_max_body_size", "`maxBody`")]
+    later ["retry", "compress"]
+    guessed [
+        ("timeout", "`timeouts`"),
+        ("client_max_body_size", "`maxBody`"),
+        ("hsts", "`hsts` in each route that is meant"),
+        ("forceSSL forceSsl ssl_redirect sslRedirect forceHttps force_https", "`https: redirect`"),
+    ]
     rule json!({})
 }
 
 impl Decode for Defaults {
     fn decode<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Option<Defaults> {
-        let DefaultsKeys { timeouts, max_body, headers, via } = DefaultsKeys::decode(node, reader)?;
+        let DefaultsKeys { timeouts, max_body, headers, via, https } = DefaultsKeys::decode(node, reader)?;
         Some(Defaults {
             timeouts: timeouts.good().unwrap_or_default(),
             max_body: max_body.good().and_then(|OrNone(size)| size).map(|Size(bytes)| bytes),
             headers: headers.good().unwrap_or_default(),
             via: via.good().unwrap_or_default(),
-            https: super::Https::Auto,
+            https: https.good().unwrap_or_default(),
         })
     }
 
@@ -139,26 +146,58 @@ impl Decode for Proxy {
     }
 }
 
+/// Whether PROXY headers are accepted.
+struct ProxyProtocol(bool);
+
+impl Decode for ProxyProtocol {
+    fn decode<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Option<ProxyProtocol> {
+        if let Kind::Text(text, _) = &node.kind
+            && matches!(&**text, "true" | "on" | "yes" | "v1" | "v2" | "required")
+        {
+            reader.error(node.place, format!("`{text}` is not known here"), "write `accept`");
+            return None;
+        }
+        reader.one_of(node, &[("off", false), ("accept", true)]).map(ProxyProtocol)
+    }
+
+    fn schema(_: &mut Definitions) -> Value {
+        json!({"enum": ["off", "accept"]})
+    }
+}
+
 record! {
     /// Whose word about the client is believed.
     TrustKeys("`{proxies: [10.0.0.0/8]}`") {
         /// Networks and addresses of proxies in front, and `cloudflare` for those of Cloudflare.
         "proxies" proxies: Vec<Proxy>,
+        /// Whether a connection of those proxies may begin with a PROXY header (version 1 or 2), which says who the client
+        /// is: `off` or `accept`.
+        "proxyProtocol" proxy_protocol: ProxyProtocol = "off",
     }
-    later ["proxyProtocol"]
-    guessed [("trustedProxies trusted networks ips", "`proxies`")]
+    later []
+    guessed [
+        ("trustedProxies trusted networks ips", "`proxies`"),
+        ("proxy_protocol acceptProxyProtocol use-proxy-protocol", "`proxyProtocol: accept`"),
+    ]
     rule json!({})
 }
 
 impl Decode for Trust {
     fn decode<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Option<Trust> {
-        let TrustKeys { proxies } = TrustKeys::decode(node, reader)?;
-        let mut trust = Trust::default();
+        let TrustKeys { proxies, proxy_protocol } = TrustKeys::decode(node, reader)?;
+        let place = proxy_protocol.place();
+        let mut trust = Trust { proxy_protocol: proxy_protocol.good().is_some_and(|word| word.0), ..Trust::default() };
+        let nobody = !proxies.is_bad();
         for proxy in proxies.good().unwrap_or_default() {
             match proxy {
                 Proxy::Cloudflare => trust.cloudflare = true,
                 Proxy::Network(network) => trust.networks.push(network),
             }
+        }
+        let nobody = nobody && trust.networks.is_empty() && !trust.cloudflare;
+        if let (Some(place), true) = (place, nobody && trust.proxy_protocol) {
+            let message = "without `proxies` nobody's PROXY header is believed";
+            reader.warning(place, message, "name the proxies in front: `proxies: [10.0.0.0/8]`");
         }
         Some(trust)
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod https;
 mod mistakes;
 mod properties;
 mod settling;

@@ -46,19 +46,16 @@ fn a_key_of_another_proxy_names_ours() {
 
 #[test]
 fn a_key_of_a_later_version_is_refused_by_name() {
-    for key in
-        "https hsts buffer retry balance sticky resolve health upstreamTls upstreamProxyProtocol allow deny rateLimit \
+    for key in "buffer retry balance sticky resolve health upstreamTls upstreamProxyProtocol allow deny rateLimit \
                 concurrency auth cors compress errors maintenance dns mirror"
-            .split_whitespace()
+        .split_whitespace()
     {
         let told = told(&format!("routes:\n- {{host: a, backend: \"a:1\", {key}: x}}\n"));
         assert_eq!(told, [format!("routes.yaml:2:29: routes[0]: `{key}` is not available in this version")]);
     }
     for (section, path, key) in [
         ("defaults: {retry: {}}", "defaults: ", "retry"),
-        ("defaults: {https: only}", "defaults: ", "https"),
         ("defaults: {timeouts: {park: 5s}}", "defaults.timeouts: ", "park"),
-        ("trust: {proxyProtocol: accept}", "trust: ", "proxyProtocol"),
         ("tls: {}", "", "tls"),
         ("dns: {}", "", "dns"),
     ] {
