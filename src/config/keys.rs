@@ -13,7 +13,7 @@ use super::schema::{Definitions, one_of};
 use super::units::OrNone;
 use super::{
     AccessLog, Backend, Conditions, Defaults, Drain, HeaderEdits, HostPattern, Https, Limits, PartialTimeouts,
-    PathPattern, Redirect, Respond, Rewrite, Size, Trust, ValuePattern,
+    PathPattern, Redirect, Respond, Rewrite, Size, Tls, Trust, ValuePattern,
 };
 
 record! {
@@ -31,13 +31,16 @@ record! {
         "drain" drain: Drain,
         /// What the access log says.
         "accessLog" access_log: AccessLog,
+        /// Which certificates there are and for whom, and how TLS is spoken.
+        "tls" tls: Tls,
     }
-    later ["tls", "dns"]
+    later ["dns"]
     guessed [
         ("http", "`routes` at the top"),
         ("rules server servers sites", "`routes`"),
         ("log logging", "`accessLog`"),
         ("timeouts headers maxBody https", "it into `defaults`"),
+        ("ssl certificates certificate certs", "`tls: {certificates: …}`"),
     ]
     rule json!({})
 }

@@ -26,10 +26,12 @@ mod record;
 mod redirect;
 mod route;
 mod schema;
+mod secret;
 mod sections;
 mod settle;
 mod suggest;
 mod template;
+mod tls;
 mod units;
 mod values;
 
@@ -43,6 +45,8 @@ pub use problem::{Invalid, MAX_PROBLEMS, Problem, Refused, Severity};
 pub use schema::schema;
 pub use settle::Parsed;
 pub use units::{Duration, Size};
+
+use std::path::PathBuf;
 
 use file::{Kind, Node, Unread};
 use keys::File;
@@ -60,6 +64,11 @@ pub struct Options {
     /// Backends that are written as addresses of the node itself make their route bad: what comes from a ConfigMap may
     /// not point the proxy at its own node.
     pub refuse_local_backends: bool,
+    /// Certificates and keys that are named as files make the section `tls` bad: what comes from a ConfigMap may not make
+    /// the proxy read files of its node. A text inside a manifest never may.
+    pub refuse_files: bool,
+    /// Files that are named relatively are below this folder, that of the routes file; left as they are when it is empty.
+    pub folder: PathBuf,
 }
 
 /// Reads a routes file, or a ConfigMap manifest with one inside. `origin` is the name shown in problems.
@@ -84,7 +93,8 @@ pub fn parse_with(source: &str, origin: &str, options: &Options) -> Result<Parse
         Some(Err(unread)) => return Err(refused(outer(), &unread)),
     };
     let read = file::read(inside.text);
-    let mut reader = Reader::new(source, origin, options);
+    let options = Options { refuse_files: true, ..options.clone() };
+    let mut reader = Reader::new(source, origin, &options);
     reader.shift(inside.shift);
     match &read {
         Ok(node) => whole(node, inside.text.len(), reader),
@@ -115,7 +125,7 @@ fn whole<'n>(node: &'n Node<'n>, bytes: usize, mut reader: Reader<'n>) -> Result
         Kind::Map(entries) => entries.iter().all(|entry| File::KEYS.contains(&&*entry.key)),
         _ => true,
     };
-    let Some(File { routes, defaults, trust, limits, drain, access_log }) = file.filter(|_| known) else {
+    let Some(File { routes, defaults, trust, limits, drain, access_log, tls }) = file.filter(|_| known) else {
         return Err(Refused { problems: reader.into_problems() });
     };
     let bad = routes.is_present();
@@ -142,6 +152,7 @@ fn whole<'n>(node: &'n Node<'n>, bytes: usize, mut reader: Reader<'n>) -> Result
         limits: section(limits),
         drain: section(drain),
         access_log: section(access_log),
+        tls: section(tls),
     };
     Ok(Parsed { problems: reader.into_problems(), bytes, routes, sections })
 }

@@ -35,6 +35,7 @@ pub(super) struct Sections {
     pub(super) limits: Option<Limits>,
     pub(super) drain: Option<Drain>,
     pub(super) access_log: Option<AccessLog>,
+    pub(super) tls: Option<Tls>,
 }
 
 impl Parsed {
@@ -52,7 +53,7 @@ impl Parsed {
     /// version.
     pub fn settle(self, last: Option<&Config>) -> Result<(Config, Vec<Problem>), Refused> {
         let Parsed { problems, bytes: _, routes, sections } = self;
-        let Sections { defaults, trust, limits, drain, access_log } = sections;
+        let Sections { defaults, trust, limits, drain, access_log, tls } = sections;
         let config = (|| {
             Some(Config {
                 routes: Vec::new(),
@@ -61,7 +62,7 @@ impl Parsed {
                 limits: limits.or_else(|| last.map(|last| last.limits.clone()))?,
                 drain: drain.or_else(|| last.map(|last| last.drain.clone()))?,
                 access_log: access_log.or_else(|| last.map(|last| last.access_log.clone()))?,
-                tls: Tls::default(),
+                tls: tls.or_else(|| last.map(|last| last.tls.clone()))?,
             })
         })();
         let Some(mut config) = config else { return Err(Refused { problems }) };

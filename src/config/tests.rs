@@ -6,6 +6,7 @@ mod https;
 mod mistakes;
 mod properties;
 mod settling;
+mod tls;
 
 const EXAMPLES: [(&str, &str); 3] = [
     ("minimal.yaml", include_str!("../../config/minimal.yaml")),
@@ -222,7 +223,7 @@ fn the_default_fields_of_the_access_log_are_all_but_the_query() {
 fn local_backends_are_refused_only_where_that_is_asked_for() {
     let text = "routes:\n- {host: a, backend: \"localhost:80\"}\n- {host: b, backends: [{to: \"b:1\"}, {to: \"169.254.169.254:80\"}]}\n- {host: c, backend: \"c:1\"}\n";
     assert!(parse(text, "x").unwrap().is_clean());
-    let parsed = parse_with(text, "x", &Options { refuse_local_backends: true }).unwrap();
+    let parsed = parse_with(text, "x", &Options { refuse_local_backends: true, ..Options::default() }).unwrap();
     let places: Vec<_> = parsed.problems.iter().map(|problem| (problem.line, problem.path.as_str())).collect();
     assert_eq!(places, [(2, "routes[0].backend"), (3, "routes[1].backends[1].to")]);
     let (config, _) = parsed.settle(None).unwrap();

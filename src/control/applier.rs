@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::outcome::{Outcome, Verdict, naming};
@@ -21,6 +21,8 @@ pub struct Applier {
     metrics: Arc<Metrics>,
     ready: Condition,
     allow_local_backends: bool,
+    /// The folder of the routes file, when certificates may be files.
+    files_below: Option<PathBuf>,
     state: Option<State>,
     /// What `state` has or will soon have on disk.
     saved: Saved,
@@ -51,6 +53,7 @@ impl Applier {
             metrics,
             ready,
             allow_local_backends: false,
+            files_below: None,
             state: None,
             saved: Saved::default(),
             last: None,
@@ -65,6 +68,13 @@ impl Applier {
     /// Whether routes may go to the node itself. They may not, unless this says so.
     pub fn allow_local_backends(mut self, allow: bool) -> Applier {
         self.allow_local_backends = allow;
+        self
+    }
+
+    /// Certificates and keys may be files, relative ones below `folder`. They may not, unless this says so: a ConfigMap
+    /// must not make the proxy read files of its node.
+    pub(super) fn allow_files(mut self, folder: &Path) -> Applier {
+        self.files_below = Some(folder.to_owned());
         self
     }
 
@@ -189,7 +199,11 @@ impl Applier {
     }
 
     fn judge_or_panic(&self, text: &str, origin: &str) -> Result<Judged, Vec<Problem>> {
-        let options = config::Options { refuse_local_backends: !self.allow_local_backends };
+        let options = config::Options {
+            refuse_local_backends: !self.allow_local_backends,
+            refuse_files: self.files_below.is_none(),
+            folder: self.files_below.clone().unwrap_or_default(),
+        };
         let parsed = config::parse_with(text, origin, &options).map_err(|refused| refused.problems)?;
         let last = self.last.as_ref();
         let (mut config, mut problems) = parsed.settle(last).map_err(|refused| refused.problems)?;

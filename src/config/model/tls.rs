@@ -89,11 +89,70 @@ pub enum TlsVersion {
     V13,
 }
 
+impl Tls {
+    /// The entries whose certificates a host may get, in file order: those of its exact name, else those of the wildcard
+    /// one label above it; none when there is neither. `host` is in its one form, as in [`HostPattern::Exact`].
+    pub fn entries_of(&self, host: &str) -> Vec<&CertificateEntry> {
+        let of = |pattern: &HostPattern| -> Vec<&CertificateEntry> {
+            self.certificates.iter().filter(|entry| entry.hosts.contains(pattern)).collect()
+        };
+        let exact = of(&HostPattern::Exact(host.to_owned()));
+        match HostPattern::wildcard_above(host) {
+            Some(wildcard) if exact.is_empty() => of(&wildcard),
+            _ => exact,
+        }
+    }
+
+    /// Whether there is an entry for this host.
+    pub fn covers(&self, host: &str) -> bool {
+        !self.entries_of(host).is_empty()
+    }
+}
+
+impl HostPattern {
+    /// The wildcard that a certificate may name this host by (RFC 6125 6.4.3): `*.example.com` for `www.example.com`.
+    pub fn wildcard_above(host: &str) -> Option<HostPattern> {
+        host.split_once('.').map(|(_, above)| HostPattern::Wildcard(above.to_owned()))
+    }
+}
+
 impl fmt::Display for SecretName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {
             Some(namespace) => write!(f, "{namespace}/{}", self.name),
             None => f.write_str(&self.name),
         }
+    }
+}
+
+/// `Secret shop/www-tls`, or the names of the files.
+impl fmt::Display for CertificateSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CertificateSource::Secret(name) => write!(f, "Secret {name}"),
+            CertificateSource::Files { certificate, key } => {
+                write!(f, "files {} and {}", certificate.display(), key.display())
+            }
+        }
+    }
+}
+
+/// `Secret shop/client-ca`, or the name of the file.
+impl fmt::Display for ClientCaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientCaSource::Secret(name) => write!(f, "Secret {name}"),
+            ClientCaSource::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+/// As in the routes file.
+impl fmt::Display for ClientAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ClientAuth::Optional => "optional",
+            ClientAuth::Require => "require",
+        })
     }
 }

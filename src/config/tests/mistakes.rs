@@ -56,7 +56,8 @@ fn a_key_of_a_later_version_is_refused_by_name() {
     for (section, path, key) in [
         ("defaults: {retry: {}}", "defaults: ", "retry"),
         ("defaults: {timeouts: {park: 5s}}", "defaults.timeouts: ", "park"),
-        ("tls: {}", "", "tls"),
+        ("tls: {acme: {}}", "tls: ", "acme"),
+        ("tls: {certificates: [{host: a, acme: {}}]}", "tls.certificates[0]: ", "acme"),
         ("dns: {}", "", "dns"),
     ] {
         let told = told(&format!("routes: [{{host: a, backend: \"a:1\"}}]\n{section}\n"));

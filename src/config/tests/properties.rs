@@ -91,6 +91,14 @@ proptest! {
     }
 
     #[test]
+    fn a_secret_is_read_as_it_is_written(text in prop_oneof!["([a-z0-9-]{1,5}/)?[a-z0-9.-]{1,9}", any::<String>()]) {
+        comes_back::<SecretName>(&text)?;
+        // and no other character ever gets into a path of the API
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-./".contains(&b);
+        prop_assert!(text.parse::<SecretName>().is_err() || text.bytes().all(plain) && text.matches('/').count() <= 1);
+    }
+
+    #[test]
     fn a_duration_is_read_as_it_is_written(text in prop_oneof!["([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,4}s)?([0-9]{1,6}ms)?", any::<String>()]) {
         comes_back::<Duration>(&text)?;
     }

@@ -120,9 +120,14 @@ fn a_bad_section_keeps_its_last_good_version() {
 
 #[test]
 fn a_bad_section_that_never_was_good_refuses_the_file() {
-    for section in
-        ["limits: {streams: 0}", "trust: {proxies: [x]}", "drain: 5s", "accessLog: {format: x}", "defaults: {x: 1}"]
-    {
+    for section in [
+        "limits: {streams: 0}",
+        "trust: {proxies: [x]}",
+        "drain: 5s",
+        "accessLog: {format: x}",
+        "defaults: {x: 1}",
+        "tls: {minVersion: 1}",
+    ] {
         let parsed = parse(&format!("{section}\nroutes: [{{host: a, backend: \"a:1\"}}]\n"), "x").unwrap();
         let Err(Refused { problems }) = parsed.settle(None) else { panic!("{section}") };
         assert_eq!(problems.len(), 1, "{section}");
@@ -140,7 +145,7 @@ fn a_file_is_refused_when_it_is_not_known_what_would_go_live() {
         "routes: text\n",
         "routes: []\nroutes: []\n",
         "route: []\n",
-        "tls: {}\n",
+        "dns: {}\n",
         "- host: a\n",
         "a: [\n",
     ] {

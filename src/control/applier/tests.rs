@@ -119,6 +119,31 @@ fn a_backend_on_the_node_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
+fn a_config_map_makes_gatepost_read_no_file_even_where_it_may_go_to_the_node() {
+    let files =
+        format!("{GOOD}tls: {{certificates: [{{host: a.example, files: {{certificate: tls.crt, key: tls.key}}}}]}}\n");
+    let mut fixture = fixture();
+    fixture.applier = fixture.applier.allow_local_backends(true);
+    let outcome = fixture.apply(&files);
+    assert_eq!(outcome.verdict, Verdict::Refused);
+    assert!(
+        outcome.summary().contains("a ConfigMap cannot make gatepost read files of its node"),
+        "{}",
+        outcome.summary()
+    );
+    // with a last good version the routes go live and the section stays
+    fixture.apply(GOOD);
+    assert_eq!(fixture.apply(&files).verdict, Verdict::Partly);
+    assert!(fixture.applier.config().is_some_and(|config| config.tls.certificates.is_empty()));
+
+    fixture.applier = fixture.applier.allow_files(Path::new("/etc/gatepost"));
+    let relaxed = format!("# again\n{files}");
+    assert_eq!(fixture.apply(&relaxed).verdict, Verdict::Applied);
+    let source = &fixture.applier.config().unwrap().tls.certificates[0].source;
+    assert_eq!(source.to_string(), "files /etc/gatepost/tls.crt and /etc/gatepost/tls.key");
+}
+
+#[test]
 fn routes_that_are_gone_keep_serving_and_that_is_told_once() {
     let mut fixture = fixture();
     fixture.apply(GOOD);

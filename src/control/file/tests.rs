@@ -59,6 +59,15 @@ fn text(host: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_local_file_may_name_certificates_that_are_files() {
+    let mut fixture = fixture();
+    let tls = "tls: {certificates: [{host: a.test, files: {certificate: tls.crt, key: tls.key}}]}\n";
+    fs::write(&fixture.path, text("a.test") + tls).unwrap();
+    let steps = async |fixture: &mut Fixture| assert_eq!(fixture.next().await, ["a.test/"]);
+    fixture.beside(Patience::UntilFault, steps).await;
+}
+
+#[tokio::test]
 async fn an_edit_in_place_and_a_file_put_in_its_place_are_both_seen() {
     let mut fixture = fixture();
     fs::write(&fixture.path, text("one.example")).unwrap();
