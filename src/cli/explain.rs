@@ -5,6 +5,7 @@
 
 mod facts;
 mod text;
+mod transport;
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,7 +16,7 @@ use clap::ValueEnum;
 
 use self::facts::Explained;
 use super::{USAGE, print};
-use crate::config::{self, Config, HostPattern, Problem, Severity};
+use crate::config::{self, Config, HostPattern, Problem, Severity, Tls};
 use crate::message::{Head, Limits, Malformed};
 use crate::routing::RouteTable;
 
@@ -66,11 +67,11 @@ impl Explain {
             Ok(asked) => asked,
             Err(error) => return complain(USAGE, &error),
         };
-        let (name, table) = match read(&file).and_then(|(name, text)| table(&name, &text)) {
-            Ok(read) => read,
+        let (name, served) = match read(&file).and_then(|(name, text)| Ok((served(&name, &text)?, name))) {
+            Ok((served, name)) => (name, served),
             Err(error) => return complain(1, &error),
         };
-        let explained = Explained::new(&name, &table, &asked, client);
+        let explained = Explained::new(&name, &served, &asked, client);
         match format {
             Format::Text => print(&text::of(&explained)),
             Format::Json => match serde_json::to_string_pretty(&explained) {
@@ -106,8 +107,14 @@ fn read(file: &Path) -> Result<(String, String), String> {
     got.map_err(|error| format!("{name} cannot be read: {error}")).map(|text| (name, text))
 }
 
-/// The table that a process would serve which has not served anything yet. What is wrong is left to `check`, but said.
-fn table(name: &str, text: &str) -> Result<(String, RouteTable), String> {
+/// What a process would serve which has not served anything yet.
+struct Served {
+    table: RouteTable,
+    tls: Tls,
+}
+
+/// What is wrong is left to `check`, but said.
+fn served(name: &str, text: &str) -> Result<Served, String> {
     let refused = |refused: config::Refused| {
         let lines: Vec<String> = refused.problems.iter().map(Problem::to_string).collect();
         format!("{name} is refused\n{}", lines.join("\n"))
@@ -116,7 +123,8 @@ fn table(name: &str, text: &str) -> Result<(String, RouteTable), String> {
     for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
         anstream::eprintln!("gatepost: {problem}");
     }
-    RouteTable::build(&config, 1).map(|table| (name.to_owned(), table)).map_err(|error| format!("{name}: {error}"))
+    let table = RouteTable::build(&config, 1).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Served { table, tls: config.tls })
 }
 
 /// A request, as its client would send it.

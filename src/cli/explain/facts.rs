@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
-use super::Asked;
+use super::transport::{Transport, ends_in_clear};
+use super::{Asked, Served};
 use crate::config::{
     self, Action, Duration, FieldEdits, Redirect, Respond, Size, Template, TemplatePart, Timeouts, Trust, Weighted,
 };
 use crate::message::{Head, Limits, Method, Name};
 use crate::routing::explain::{self, Trace};
-use crate::routing::{Route, RouteTable, Settings, Target, rewrite};
+use crate::routing::{Route, Settings, Target, rewrite};
 
 /// Everything about one request.
 #[derive(Debug, Serialize)]
@@ -24,6 +25,8 @@ pub(super) struct Explained {
     pub(super) refused: Option<Refusal>,
     /// The route that takes the request.
     pub(super) route: Option<Winner>,
+    /// What TLS has to do with it; nothing when the request names no host that could be read.
+    pub(super) https: Option<Transport>,
     /// Routes that did not, the nearest first.
     pub(super) others: Vec<Other>,
     /// How many more there are.
@@ -74,13 +77,15 @@ fn as_object<S: Serializer>(pairs: &[(&'static str, String)], serializer: S) -> 
 }
 
 impl Explained {
-    pub(super) fn new(file: &str, table: &RouteTable, asked: &Asked, peer: IpAddr) -> Explained {
+    pub(super) fn new(file: &str, served: &Served, asked: &Asked, peer: IpAddr) -> Explained {
+        let Served { table, tls } = served;
         let mut explained = Explained {
             method: asked.method.clone(),
             url: asked.url(),
             file: file.to_owned(),
             refused: None,
             route: None,
+            https: None,
             others: Vec::new(),
             more: 0,
         };
@@ -105,9 +110,11 @@ impl Explained {
             return explained;
         }
         let Trace { host, winner, others, more } = explain::trace(table, &target, &head);
+        let request = Request::new(&head, &target, asked, trust, peer);
+        let rule = winner.map(|id| &*table.route(id).rule);
+        explained.https = Some(Transport::new(tls, &target, rule, request.is_clear()));
         match winner {
             Some(id) => {
-                let request = Request::new(&head, &target, asked, trust, peer);
                 explained.route = Some(Winner::new(table.route(id), table.settings(), &request));
             }
             None if host.is_some() => refuse(404, "no route of this host takes the request"),
@@ -138,11 +145,13 @@ impl Winner {
         let size = |bytes: u64| Size(bytes).to_string();
         let none = || "none".to_owned();
         let config::Limits { header_bytes, header_count, keep_alive, .. } = &settings.limits;
+        // it stands before everything else that a route does
+        let end = ends_in_clear(rule, request.target, request.is_clear());
         Winner {
             route: route.label.to_string(),
             line: rule.line,
-            action: action(&rule.action, request),
-            app: matches!(rule.action, Action::Forward(_)).then(|| App::new(route, request)),
+            app: (matches!(rule.action, Action::Forward(_)) && end.is_none()).then(|| App::new(route, request)),
+            action: end.map_or_else(|| action(&rule.action, request), |end| vec![end]),
             timeouts: vec![
                 ("connect", time(connect)),
                 ("firstByte", time(first_byte)),
@@ -238,6 +247,11 @@ impl<'r> Request<'r> {
             };
         }
         request
+    }
+
+    /// Neither our TLS nor a proxy that is believed says that it came over https.
+    fn is_clear(&self) -> bool {
+        self.scheme == "http"
     }
 
     fn fill(&self, template: &Template) -> String {

@@ -27,10 +27,39 @@ routes:
     backend: books:80
 "#;
 
+/// Behind it in a file of its own, so that the lines above stay.
+const TLS: &str = r#"
+defaults: {https: redirect}
+trust: {proxies: [10.0.0.0/8]}
+routes:
+  - {host: www.example.com, backend: "a:80", hsts: {maxAge: 365d}}
+  - {host: only.example.com, backend: "a:80", https: only}
+  - {host: allow.example.com, backend: "a:80", https: allow}
+  - {host: none.example.org, backend: "a:80", https: allow}
+tls:
+  certificates:
+    - {host: "*.example.com", secret: wild}
+    - {host: www.example.com, secret: shop/ecdsa, clientCa: {secret: ca}}
+    - {host: www.example.com, secret: shop/rsa, clientCa: {secret: ca}}
+"#;
+
 fn explain(url: &str, method: &str, headers: &[&str], peer: &str) -> Explained {
+    explain_of(FILE, url, method, headers, peer)
+}
+
+fn explain_of(file: &str, url: &str, method: &str, headers: &[&str], peer: &str) -> Explained {
     let headers: Vec<_> = headers.iter().map(|text| field(text).unwrap()).collect();
-    let (name, table) = table("routes.yaml", FILE).unwrap();
-    Explained::new(&name, &table, &Asked::new(url, method, &headers).unwrap(), peer.parse().unwrap())
+    let served = served("routes.yaml", file).unwrap();
+    Explained::new("routes.yaml", &served, &Asked::new(url, method, &headers).unwrap(), peer.parse().unwrap())
+}
+
+/// The lines of the block `HTTPS`, and what the route does.
+fn https_of(file: &str, url: &str) -> (Vec<String>, Vec<String>) {
+    let explained = explain_of(file, url, "GET", &[], "203.0.113.7");
+    let text = text::of(&explained);
+    let block = text.lines().skip_while(|line| *line != "HTTPS").skip(1).take_while(|line| line.starts_with(' '));
+    let block = block.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    (block, explained.route.map(|route| route.action).unwrap_or_default())
 }
 
 fn get(url: &str) -> Explained {
@@ -69,6 +98,10 @@ Timeouts
 
 Limits
   maxBody 10Mi, headerBytes 64Ki, headerCount 100
+
+HTTPS
+  in clear             served: no certificate is for this host
+  certificate          none is for this host: a handshake ends with an alert
 
 Not taken
   www.example.com/     line 4     the winner's path is more specific
@@ -148,12 +181,73 @@ fn a_host_field_is_asked_for_in_place_of_the_host_of_the_url() {
 }
 
 #[test]
+fn a_request_in_clear_is_redirected_refused_or_served_as_its_route_says() {
+    for (url, in_clear, action) in [
+        (
+            "http://www.example.com:80/a/../b?c",
+            "in clear answered 308 (`https: redirect`)",
+            "answers 308 to https://www.example.com/b?c, for it came in clear (`https: redirect`)",
+        ),
+        (
+            "http://only.example.com/",
+            "in clear answered 403 (`https: only`)",
+            "answers 403, for it came in clear (`https: only`)",
+        ),
+        ("http://allow.example.com/", "in clear served (`https: allow`)", "forwards to a:80"),
+    ] {
+        let (block, actions) = https_of(TLS, url);
+        assert_eq!((block[0].as_str(), actions), (in_clear, vec![action.to_owned()]), "{url}");
+        // and over https all of them do what they are for
+        let (block, actions) = https_of(TLS, &url.replace("http:", "https:").replace(":80/", "/"));
+        assert!(!block.iter().any(|line| line.starts_with("in clear")), "{block:?}");
+        assert_eq!(actions, ["forwards to a:80"], "{url}");
+    }
+    let file = TLS.replace("defaults: {https: redirect}\n", "");
+    let (block, actions) = https_of(&file, "http://www.example.com/");
+    let wanted = "in clear answered 308 to https://www.example.com/ when a certificate for this host is loaded on every \
+                  node, else served";
+    assert_eq!((block[0].as_str(), actions), (wanted, vec!["forwards to a:80".to_owned()]));
+}
+
+#[test]
+fn what_a_trusted_proxy_took_over_https_is_not_in_clear() {
+    let explained = explain_of(TLS, "http://www.example.com/", "GET", &["X-Forwarded-Proto: https"], "10.1.1.1");
+    assert_eq!(explained.https.unwrap().in_clear, None);
+    assert_eq!(explained.route.unwrap().action, ["forwards to a:80"]);
+}
+
+#[test]
+fn a_host_has_the_certificates_of_its_name_else_of_its_wildcard_else_those_of_the_default() {
+    let url = |host: &str| format!("https://{host}/");
+    let www = https_of(TLS, &url("www.example.com")).0;
+    let wanted = [
+        "certificate Secret shop/ecdsa (line 12)",
+        "certificate Secret shop/rsa (line 13)",
+        "client certificate required, of the authority in Secret ca",
+        "hsts max-age=31536000",
+    ];
+    assert_eq!(www, wanted);
+    assert_eq!(https_of(TLS, &url("only.example.com")).0, ["certificate Secret wild (line 11)"]);
+    let none = ["certificate none is for this host: a handshake ends with an alert"];
+    assert_eq!(https_of(TLS, &url("none.example.org")).0, none);
+    // a wildcard of certificates is one label, and a host without routes has a certificate all the same
+    assert_eq!(https_of(TLS, &url("a.b.example.com")).0, none);
+    assert_eq!(https_of(TLS, &url("other.example.com")).0, ["certificate Secret wild (line 11)"]);
+    let default = format!("{TLS}  default: any.example.com\n");
+    assert_eq!(
+        https_of(&default, &url("none.example.org")).0,
+        ["certificate Secret wild (line 11; that of `default`, no entry is for this host)"]
+    );
+}
+
+#[test]
 fn programs_read_names_that_stay() {
     let object = serde_json::to_value(get("http://www.example.com/api")).unwrap();
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&object), ["file", "method", "more", "others", "refused", "route", "url"]);
+    assert_eq!(keys(&object), ["file", "https", "method", "more", "others", "refused", "route", "url"]);
     assert_eq!(keys(&object["route"]), ["action", "app", "limits", "line", "route", "timeouts"]);
     assert_eq!(keys(&object["route"]["app"]), ["headers", "path", "removed"]);
+    assert_eq!(keys(&object["https"]), ["certificates", "clientCertificate", "hsts", "inClear", "isDefault"]);
     assert_eq!(object["others"][0]["missed"][0], "the winner's path is more specific");
     assert_eq!(object["route"]["timeouts"]["firstByte"], "1m30s");
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::facts::{App, Explained, Winner};
+use super::transport::{Shown, Transport};
 
 /// Names stand in a column of this width.
 const WIDTH: usize = 20;
@@ -16,13 +17,16 @@ pub(super) fn of(explained: &Explained) -> String {
 }
 
 fn write(explained: &Explained, out: &mut String) -> fmt::Result {
-    let Explained { method, url, file, refused, route, others, more } = explained;
+    let Explained { method, url, file, refused, route, https, others, more } = explained;
     writeln!(out, "{method} {url}\n")?;
     if let Some(refused) = refused {
         writeln!(out, "answered {}: {}", refused.status, refused.reason)?;
     }
     if let Some(winner) = route {
         write_winner(winner, file, out)?;
+    }
+    if let Some(transport) = https {
+        write_transport(transport, out)?;
     }
     if !others.is_empty() {
         writeln!(out, "\nNot taken")?;
@@ -57,6 +61,29 @@ fn write_winner(winner: &Winner, file: &str, out: &mut String) -> fmt::Result {
     for (title, list) in [("Timeouts", timeouts), ("Limits", limits)] {
         let list: Vec<String> = list.iter().map(|(name, value)| format!("{name} {value}")).collect();
         writeln!(out, "\n{title}\n  {}", list.join(", "))?;
+    }
+    Ok(())
+}
+
+fn write_transport(transport: &Transport, out: &mut String) -> fmt::Result {
+    let Transport { in_clear, hsts, certificates, is_default, client_certificate } = transport;
+    writeln!(out, "\nHTTPS")?;
+    let mut line = |name: &str, value: &str| writeln!(out, "  {name:WIDTH$} {value}");
+    if let Some(in_clear) = in_clear {
+        line("in clear", in_clear)?;
+    }
+    for Shown { line: number, source } in certificates {
+        let whose = if *is_default { "; that of `default`, no entry is for this host" } else { "" };
+        line("certificate", &format!("{source} (line {number}{whose})"))?;
+    }
+    if certificates.is_empty() {
+        line("certificate", "none is for this host: a handshake ends with an alert")?;
+    }
+    if let Some(client_certificate) = client_certificate {
+        line("client certificate", client_certificate)?;
+    }
+    if let Some(hsts) = hsts {
+        line("hsts", hsts)?;
     }
     Ok(())
 }
