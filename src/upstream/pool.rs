@@ -15,7 +15,7 @@ use super::http2::Connection;
 use super::resolve::{Answer, Port};
 use super::{Error, Settings, Upstream};
 use crate::config::{Backend, BackendName, BackendPort, BackendScheme};
-use crate::wire::Http1;
+use crate::wire::{Http1, Phase};
 
 /// Idle connections that are kept per backend and worker.
 const IDLE: usize = 64;
@@ -190,6 +190,17 @@ impl Pool {
         self.next.set(first.wrapping_add(1));
         let first = first % list.len();
         Ok((list, first))
+    }
+
+    /// Why a wait for a connection that took too long did: while there is no address, it is the name servers' fault.
+    pub(super) fn late(&self) -> Error {
+        match &self.target {
+            Target::Name { name, .. } if self.addresses.borrow().list.is_empty() => {
+                let reason = "no name server answered in time";
+                Error::Unresolved { name: name.clone(), reason, timeout: true }
+            }
+            Target::Name { .. } | Target::Fixed(_) => Error::Timeout(Phase::Connect),
+        }
     }
 
     /// Asks the name servers in a task of its own, one at a time for each pool; what was good before is kept until then

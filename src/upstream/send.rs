@@ -145,7 +145,7 @@ async fn acquire(
     });
     poll_fn(|cx| {
         if let Poll::Ready(phase) = deadline.poll_expired(cx) {
-            return Poll::Ready(Err(Error::Timeout(phase)));
+            return Poll::Ready(Err(if phase == Phase::Connect { pool.late() } else { Error::Timeout(phase) }));
         }
         if client.is_incoming_done() && client.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(Error::ClientGone));

@@ -1,6 +1,8 @@
 //! Apps that fail: each way has its status, its error type, and leaves nothing behind.
 
-use crate::support::{Signal, gatepost, upstream};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::support::{Signal, black_hole, gatepost, upstream};
 
 /// Answers that no reader may take.
 #[rustfmt::skip]
@@ -85,6 +87,22 @@ fn an_app_that_resets_before_it_answers_is_502() {
     });
     let gate = gatepost().route("host: a.test", &app).start();
     assert_eq!(gate.client().get("a.test", "/").status(), 502);
+}
+
+#[test]
+fn an_app_that_no_connection_gets_through_to_is_504() {
+    let app = black_hole(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    for scheme in ["http", "h2c"] {
+        let backend = format!("backend: \"{scheme}://{}\"", app.addr);
+        let mut gate = gatepost().line(&format!("host: a.test, timeouts: {{connect: 200ms}}, {backend}")).start();
+        let mut client = gate.client();
+        for _ in 0..2 {
+            let answer = client.get("a.test", "/");
+            let told = (answer.status(), answer.field("proxy-status"));
+            assert_eq!(told, (504, Some("gatepost; error=connection_timeout")), "{scheme}");
+        }
+        assert_eq!(gate.log()[0]["error"], "connection_timeout");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Names of apps: asked for at a name server, kept when it dies.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Instant;
 
 use crate::support::{PATIENCE, Reply, dns, gatepost, upstream};
@@ -53,6 +53,20 @@ fn a_name_without_an_address_is_502() {
     let dns = dns(|_, _| Reply::Nothing);
     let gate = gatepost().line("host: a.test, backend: \"web.shop:80\"").names_by(&dns).start();
     assert_eq!(gate.client().get("a.test", "/").status(), 502);
+}
+
+#[test]
+fn name_servers_that_say_nothing_are_504() {
+    let silent = UdpSocket::bind((LOCAL, 0)).unwrap();
+    let addr = silent.local_addr().unwrap();
+    for scheme in ["http", "h2c"] {
+        let route = format!("host: a.test, timeouts: {{connect: 200ms}}, backend: \"{scheme}://web.shop:80\"");
+        let mut gate = gatepost().line(&route).names_at(addr).start();
+        let answer = gate.client().get("a.test", "/");
+        let told = (answer.status(), answer.field("proxy-status"));
+        assert_eq!(told, (504, Some("gatepost; error=dns_timeout")), "{scheme}");
+        assert!(gate.log()[0]["detail"].as_str().unwrap().contains("web.shop.svc.cluster.local"));
+    }
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use socket2::{Domain, Socket, Type};
+
 use super::PATIENCE;
 use super::strict::{Kind, Message, Reader};
 
@@ -23,6 +25,22 @@ pub fn upstream() -> Upstream {
 /// An address where nobody listens.
 pub fn nobody() -> SocketAddr {
     upstream().0.local_addr().expect("an address")
+}
+
+/// A listener that nobody gets through to: its queue is full, so a further SYN is dropped without a word.
+pub struct BlackHole {
+    pub addr: SocketAddr,
+    _queue: (Socket, TcpStream),
+}
+
+pub fn black_hole(addr: SocketAddr) -> BlackHole {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None).expect("a socket");
+    socket.bind(&addr.into()).expect("a port");
+    // with a backlog of 0 one connection waits to be accepted, and there is no place for a second
+    socket.listen(0).expect("a listener");
+    let addr = socket.local_addr().expect("an address").as_socket().expect("an address of IP");
+    let waiting = TcpStream::connect(addr).expect("the only place");
+    BlackHole { addr, _queue: (socket, waiting) }
 }
 
 pub struct App {

@@ -85,8 +85,12 @@ impl Gatepost {
         self
     }
 
-    pub fn names_by(mut self, dns: &Dns) -> Self {
-        self.resolver = dns.addr;
+    pub fn names_by(self, dns: &Dns) -> Self {
+        self.names_at(dns.addr)
+    }
+
+    pub fn names_at(mut self, resolver: SocketAddr) -> Self {
+        self.resolver = resolver;
         self
     }
 
