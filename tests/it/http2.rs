@@ -5,7 +5,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use crate::support::http2::{self, Body, Frames, HEADERS, RST_STREAM, full, request, streamed, trailed, whole, within};
+use crate::support::http2::{
+    self, ACK, Body, Frames, GOAWAY, HEADERS, PING, RST_STREAM, full, request, streamed, trailed, whole, within,
+};
 use crate::support::{Signal, gatepost, upstream};
 
 #[tokio::test]
@@ -132,6 +134,42 @@ async fn an_answer_that_is_cut_is_a_reset_and_never_a_whole_one() {
             Err(_) => true,
         });
     }
+}
+
+#[test]
+fn an_idle_connection_of_http_2_is_told_to_go_and_closed() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).section("limits: {keepAlive: 200ms}").start();
+    let mut frames = Frames::connect(&gate);
+    frames.request(1, &[(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")]);
+    assert_eq!(frames.next(HEADERS).stream, 1);
+    // a warning first, so that no request that is under way is lost (RFC 9113 6.8); both say NO_ERROR
+    assert_eq!(frames.next(GOAWAY).payload, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+    let ping = frames.next(PING);
+    frames.send(PING, ACK, 0, &ping.payload);
+    assert_eq!(frames.next(GOAWAY).payload, [0, 0, 0, 1, 0, 0, 0, 0]);
+    frames.is_closed();
+}
+
+#[tokio::test]
+async fn a_request_of_http_2_that_takes_too_long_is_504_or_a_reset_once_its_answer_began() {
+    let app = upstream().script(|conn| {
+        let request = conn.request().unwrap();
+        if request.target() == "/begins" {
+            conn.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        }
+        conn.until_closed();
+    });
+    let mut gate = gatepost().route("host: a.test, timeouts: {request: 300ms}", &app).start();
+    let client = http2::connect(&gate).await;
+    let answer = client.get("a.test", "/").await;
+    assert_eq!((answer.status, answer.field("proxy-status")), (504, Some("gatepost; error=http_response_timeout")));
+    let ask = request("GET", "a.test", "/begins").body(full("")).unwrap();
+    let answer = within(client.0.clone().send_request(ask)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(whole(answer).await.is_err());
+    let log = gate.log();
+    assert_eq!((&log[1]["status"], &log[1]["error"]), (&200.into(), &"http_response_timeout".into()));
 }
 
 #[test]

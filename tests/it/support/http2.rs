@@ -134,6 +134,9 @@ pub struct Frames(TcpStream);
 pub const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const GOAWAY: u8 = 7;
+pub const ACK: u8 = 1;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 
@@ -174,6 +177,13 @@ impl Frames {
             }
         }
         self.send(HEADERS, END_HEADERS | END_STREAM, stream, &block);
+    }
+
+    /// Nothing more comes but the end of the connection.
+    pub fn is_closed(&mut self) {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).expect("an end");
+        assert!(rest.is_empty(), "more came: {}", rest.escape_ascii());
     }
 
     /// The next frame of this kind.
