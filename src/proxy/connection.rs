@@ -216,9 +216,8 @@ async fn speaks_http2(client: &mut Client, worker: &Worker) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::worker::tests::setup;
     use super::*;
-    use crate::lifecycle::Stage;
-    use crate::{published, telemetry, upstream};
 
     /// What one connection's task may take: with tokio's header (about 100 bytes), its registration (about 250) and the
     /// deadline's cell (about 150) an idle connection stays under 2.5 KiB, with some left for what the allocator loses.
@@ -229,22 +228,7 @@ mod tests {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default()).unwrap();
         let size = runtime.block_on(async {
-            let (_writer, routes) = published::channel(None);
-            let setup = super::super::Setup {
-                routes,
-                certificates: published::channel(None).1,
-                https_port: None,
-                metrics: telemetry::metrics::Metrics::new(),
-                lines: None,
-                stage: tokio::sync::watch::Sender::new(Stage::Serving).subscribe(),
-                upstream: upstream::Settings {
-                    resolver: upstream::ResolverSettings::servers(&[]),
-                    policy: upstream::Policy { allow_local: true },
-                    namespace: String::new(),
-                    cluster_domain: String::new(),
-                },
-                loop_id: String::new(),
-            };
+            let (_writer, setup) = setup("routes:\n");
             let worker = Worker::new(setup, Default::default(), 1);
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let (socket, accepted) =

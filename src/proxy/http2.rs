@@ -138,7 +138,7 @@ async fn run(
     slot: HeadSlot,
     active: Active,
 ) {
-    let _over = GiveUp(slot.clone());
+    let _over = GiveUp { slot: slot.clone(), worker: Rc::clone(&worker) };
     let (parts, body) = request.into_parts();
     let mut x = Opened::new(&worker, worker.take_exchange());
     let read = x.request.from_http_request(&parts, limits);
@@ -164,11 +164,18 @@ async fn run(
 #[error("the stream is given up")]
 struct Reset;
 
-struct GiveUp(HeadSlot);
+/// Held by a stream's task, however it ends.
+struct GiveUp {
+    slot: HeadSlot,
+    worker: Rc<Worker>,
+}
 
 impl Drop for GiveUp {
     fn drop(&mut self) {
-        self.0.give_up();
+        if std::thread::panicking() {
+            self.worker.metrics.panicked();
+        }
+        self.slot.give_up();
     }
 }
 

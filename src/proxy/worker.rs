@@ -376,3 +376,6 @@ impl Drop for OpenConnection {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
