@@ -4,10 +4,13 @@
 //! its end.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, TcpListener};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::LocalOptions;
@@ -66,6 +69,9 @@ pub enum WorkerError {
     /// It panicked outside of any connection.
     #[error("a worker panicked")]
     Panicked,
+    /// It let nobody in any more.
+    #[error("a worker stopped accepting connections")]
+    Deaf,
 }
 
 /// Runs a thread for each worker that sockets were bound for.
@@ -138,6 +144,18 @@ fn run(
         }
         ended(&mut accepts).await
     })
+}
+
+/// Waits for an accept loop that ends although nobody told it to: connections would wait in its queue for ever.
+async fn lost(accepts: &mut [JoinHandle<()>]) -> WorkerError {
+    poll_fn(|cx| {
+        let ended = accepts.iter_mut().find_map(|accept| match Pin::new(accept).poll(cx) {
+            Poll::Ready(ended) => Some(ended.map_or(WorkerError::Panicked, |()| WorkerError::Deaf)),
+            Poll::Pending => None,
+        });
+        ended.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }
 
 /// Waits for the accept loops. They end only when they were told to; a panic in one is the worker's.
@@ -306,6 +324,7 @@ impl Worker {
                     }
                 },
                 () = self.none_open.notified(), if self.is_draining() => {}
+                error = lost(accepts), if !self.is_draining() => return Err(error),
             }
             if self.is_draining() && self.open.get() == 0 {
                 return Ok(());
@@ -327,7 +346,7 @@ impl Worker {
         let began = self.deadlines.clock().coarse();
         let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::from_millis(self.deadlines.interval())));
         let mut fine = false;
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             self.deadlines.set_sweeper(cx.waker());
             let interval = self.deadlines.interval();
             if interval < 1000 && !std::mem::replace(&mut fine, true) {

@@ -42,6 +42,8 @@ struct Running {
     worker: Rc<Worker>,
     metrics: Arc<Metrics>,
     addr: SocketAddr,
+    accepting: Rc<Notify>,
+    accepts: Vec<JoinHandle<()>>,
 }
 
 fn on_worker<F: Future>(claim: impl FnOnce(Running) -> F) -> F::Output {
@@ -53,9 +55,10 @@ fn on_worker<F: Future>(claim: impl FnOnce(Running) -> F) -> F::Output {
         let addr = listener.local_addr().unwrap();
         let kind = connection::Listener { metric: metrics.listener("test"), tls: false };
         let worker = Worker::new(setup, Arc::default(), 1);
-        let accept = connection::accept(Rc::clone(&worker), listener, kind, Rc::default());
-        tokio::task::spawn_local(accept);
-        claim(Running { worker, metrics, addr }).await
+        let accepting = Rc::new(Notify::new());
+        let accept = connection::accept(Rc::clone(&worker), listener, kind, Rc::clone(&accepting));
+        let accepts = vec![tokio::task::spawn_local(accept)];
+        claim(Running { worker, metrics, addr, accepting, accepts }).await
     })
 }
 
@@ -95,6 +98,32 @@ fn a_panic_in_a_connection_ends_that_one_alone_and_is_counted() {
         assert_eq!(running.worker.open.get(), 1);
         assert!(get(&mut other).await);
         running.http1().await;
+    });
+}
+
+#[test]
+fn a_panic_in_an_accept_loop_ends_the_worker() {
+    on_worker(async |running| {
+        let Running { worker, addr, accepting, mut accepts, .. } = running;
+        let stage = watch::Sender::new(Stage::Serving);
+        let table = worker.routes.borrow_mut();
+        let _client = TcpStream::connect(addr).await.unwrap();
+        let ended = worker.follow(stage.subscribe(), &accepting, &mut accepts).await;
+        drop(table);
+        assert!(matches!(ended, Err(WorkerError::Panicked)));
+    });
+}
+
+#[test]
+fn an_accept_loop_that_returns_unasked_ends_the_worker() {
+    on_worker(async |running| {
+        let Running { worker, accepting, mut accepts, .. } = running;
+        let stage = watch::Sender::new(Stage::Serving);
+        // it runs, and is told to close without the word that the process ends
+        tokio::task::yield_now().await;
+        accepting.notify_waiters();
+        let ended = worker.follow(stage.subscribe(), &accepting, &mut accepts).await;
+        assert!(matches!(ended, Err(WorkerError::Deaf)));
     });
 }
 
