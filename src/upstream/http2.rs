@@ -96,7 +96,12 @@ impl Drop for Lease {
 ///
 /// # Errors
 /// Nothing could be connected, or every connection is full.
-pub(super) async fn lease(upstream: &Rc<Upstream>, pool: &Rc<Pool>, fresh: bool) -> Result<(Lease, bool), Error> {
+pub(super) async fn lease(
+    upstream: &Rc<Upstream>,
+    pool: &Rc<Pool>,
+    fresh: bool,
+    within: Duration,
+) -> Result<(Lease, bool), Error> {
     if !fresh && let Some(connection) = pool.connections().borrow().iter().find(|connection| connection.has_room()) {
         return Ok((Lease::take(connection), true));
     }
@@ -104,7 +109,7 @@ pub(super) async fn lease(upstream: &Rc<Upstream>, pool: &Rc<Pool>, fresh: bool)
     if pool.connections().borrow().len() >= CONNECTIONS {
         return Err(Error::Saturated);
     }
-    let (stream, address) = connect(upstream, pool).await?;
+    let (stream, address) = connect(upstream, pool, within).await?;
     let connection = Rc::new(open(stream, address).await?);
     let lease = Lease::take(&connection);
     pool.connections().borrow_mut().push(connection);

@@ -129,16 +129,17 @@ async fn acquire(
             return Ok(App::http1(pool, http1, address, true));
         }
     }
-    deadline.arm(Phase::Connect, request.timeouts.connect);
+    let within = request.timeouts.connect;
+    deadline.arm(Phase::Connect, within);
     // on the heap: connecting is rare, and its state must not make every connection's task larger
     let mut connecting = Box::pin(async {
         match pool.scheme() {
             BackendScheme::Http => {
-                let (stream, address) = connect(upstream, pool).await?;
+                let (stream, address) = connect(upstream, pool, within).await?;
                 Ok(App::http1(pool, Http1::new(stream), address, false))
             }
             BackendScheme::H2c => {
-                let (lease, reused) = http2::lease(upstream, pool, fresh).await?;
+                let (lease, reused) = http2::lease(upstream, pool, fresh, within).await?;
                 Ok(App::http2(lease, reused))
             }
         }

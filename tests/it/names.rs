@@ -1,9 +1,9 @@
 //! Names of apps: asked for at a name server, kept when it dies.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
-use crate::support::{PATIENCE, Reply, dns, gatepost, upstream};
+use crate::support::{PATIENCE, Reply, black_hole, dns, gatepost, upstream};
 
 const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
@@ -85,6 +85,22 @@ fn the_last_good_answer_serves_on_when_the_name_servers_fail() {
             assert_eq!(client.get("a.test", "/").text(), "hello", "{failure:?}");
         }
         assert_eq!(client.get("a.test", "/").text(), "hello", "{failure:?}");
+    }
+}
+
+#[test]
+fn an_address_that_nothing_gets_through_to_leaves_time_for_the_others() {
+    // an app that closes after each answer, so that every request connects, and begins with another address each time
+    let app = upstream().raw("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
+    let port = app.addr.port();
+    let (hole, nobody) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3));
+    let _hole = black_hole(SocketAddr::from((hole, port)));
+    let dns = dns(move |_, _| Reply::A(vec![hole, nobody, LOCAL]));
+    let route = format!("host: a.test, timeouts: {{connect: 2s}}, backend: \"web.shop:{port}\"");
+    let gate = gatepost().line(&route).names_by(&dns).start();
+    let mut client = gate.client();
+    for _ in 0..3 {
+        assert_eq!(client.get("a.test", "/").text(), "hello");
     }
 }
 
