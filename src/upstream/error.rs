@@ -46,3 +46,22 @@ pub enum Error {
     #[error("the request's body is larger than the route allows")]
     TooLarge,
 }
+
+impl Error {
+    /// The same for another request that waited for the same thing.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Error::Unresolved { name, reason, timeout } => {
+                Error::Unresolved { name: name.clone(), reason, timeout: *timeout }
+            }
+            Error::Prohibited(ip) => Error::Prohibited(*ip),
+            Error::Connect(error) => {
+                Error::Connect(error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error))
+            }
+            Error::Broken(what) => Error::Broken(what),
+            Error::Timeout(phase) => Error::Timeout(*phase),
+            Error::Died | Error::Client(_) | Error::ClientGone | Error::TooLarge => Error::Died,
+            Error::Saturated => Error::Saturated,
+        }
+    }
+}

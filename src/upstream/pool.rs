@@ -149,7 +149,7 @@ impl Pool {
         self.idle
             .borrow_mut()
             .retain_mut(|idle| now.saturating_sub(idle.since) <= IDLE_FOR && idle.http1.stream().is_quiet());
-        self.http2.borrow_mut().retain(|connection| !connection.is_over());
+        self.http2.borrow_mut().retain(|connection| !connection.is_over() && !connection.is_idle(now));
     }
 
     pub(super) fn close(&self) {
@@ -244,7 +244,7 @@ impl Pool {
             // connections to pods that are gone are not used again
             let known = Rc::clone(&addresses.list);
             self.idle.borrow_mut().retain(|idle| known.contains(&idle.address));
-            self.http2.borrow_mut().retain(|connection| known.contains(&connection.address()));
+            self.http2.borrow_mut().retain(|connection| connection.address().is_none_or(|ip| known.contains(&ip)));
         }
     }
 }

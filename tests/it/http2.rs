@@ -1,5 +1,8 @@
 //! HTTP/2 with prior knowledge, from clients and to apps.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -263,6 +266,32 @@ async fn many_streams_to_an_app_of_http_2_run_at_once() {
         async move { assert_eq!(client.post("a.test", "/", full(format!("{n}"))).await.text(), format!("{n}")) }
     });
     futures_util::future::join_all(streams).await;
+}
+
+/// 32 streams a connection and 16 connections: the rest of a burst is told that the app is busy.
+#[tokio::test]
+async fn a_burst_opens_no_more_connections_to_an_app_of_http_2_than_it_fills() {
+    const ROOM: usize = 16 * 32;
+    for (burst, served, connections) in [(100, 100, 4), (ROOM + 88, ROOM, 16)] {
+        // nobody is answered before everybody who finds room has asked
+        let all = Arc::new(tokio::sync::Barrier::new(served));
+        let (addr, accepted) = http2::counted(move |request| {
+            let all = Arc::clone(&all);
+            async move {
+                all.wait().await;
+                echo(request).await
+            }
+        });
+        let gate = gatepost().line(&format!("host: a.test, backend: \"h2c://{addr}\"")).start();
+        let clients = futures_util::future::join_all((0..burst / 100 + 1).map(|_| http2::connect(&gate))).await;
+        let streams = (0..burst).map(|n| clients[n / 100].get("a.test", "/"));
+        let answers = futures_util::future::join_all(streams).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), served);
+        let busy =
+            answers.iter().filter(|answer| answer.field("proxy-status").is_some_and(|told| told.contains("limit")));
+        assert_eq!(busy.count(), burst - served);
+        assert_eq!(accepted.load(Ordering::SeqCst), connections);
+    }
 }
 
 #[test]

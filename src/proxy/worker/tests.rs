@@ -135,7 +135,10 @@ async fn get_http2(client: &mut TcpStream, stream: u8) -> u8 {
     // GET, http, `/` from the static table and `:authority` as a literal (RFC 7541 6.1, 6.2.2)
     let block = b"\x82\x86\x84\x01\x06a.test";
     let flags = 0x5; // END_STREAM, END_HEADERS
-    client.write_all(&[&[0, 0, block.len() as u8, HEADERS, flags, 0, 0, 0, stream], &block[..]].concat()).await.unwrap();
+    client
+        .write_all(&[&[0, 0, block.len() as u8, HEADERS, flags, 0, 0, 0, stream], &block[..]].concat())
+        .await
+        .unwrap();
     loop {
         let mut head = [0; 9];
         client.read_exact(&mut head).await.unwrap();

@@ -6,6 +6,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -106,6 +108,16 @@ pub fn app<F>(answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) 
 where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
+    counted(answer).0
+}
+
+/// The same, with the number of connections that it has accepted.
+pub fn counted<F>(answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) -> (SocketAddr, Arc<AtomicUsize>)
+where
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let accepted = Arc::<AtomicUsize>::default();
+    let counter = Arc::clone(&accepted);
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.set_nonblocking(true).expect("a socket option");
     let addr = listener.local_addr().expect("an address");
@@ -115,6 +127,7 @@ where
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             loop {
                 let (socket, _) = listener.accept().await.expect("a connection");
+                counter.fetch_add(1, Ordering::SeqCst);
                 let answer = answer.clone();
                 let service = hyper::service::service_fn(move |request| {
                     let answer = answer(request);
@@ -125,7 +138,7 @@ where
             }
         });
     });
-    addr
+    (addr, accepted)
 }
 
 /// A connection on which frames are written and read by hand (RFC 9113 4.1).
