@@ -2,7 +2,7 @@
 //!
 //! One door: [`Buffer::take`]. A connection that waits holds none, which is what makes an idle one cheap.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// Bytes of an ordinary read: more than nearly every head, less than a page table's worth of trouble.
 pub const SMALL: usize = 16 * 1024;
@@ -13,7 +13,12 @@ pub const LARGE: usize = 256 * 1024;
 const KEPT_SMALL: usize = 256;
 const KEPT_LARGE: usize = 8;
 
+/// Large buffers that are out at once on a thread: 64 x 256 KiB = 16 MiB. Beyond, bodies are read [`SMALL`] at a time:
+/// peers that do not take what was read for them must not pin more, however many streams they open.
+const MOST_LARGE: usize = 64;
+
 thread_local! {
+    static LARGE_OUT: Cell<usize> = const { Cell::new(0) };
     static FREE: RefCell<Free> = const { RefCell::new(Free { small: Vec::new(), large: Vec::new() }) };
 }
 
@@ -30,8 +35,15 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// A buffer of [`SMALL`] or [`LARGE`] bytes, empty.
+    /// An empty buffer of [`SMALL`] bytes, or of [`LARGE`] ones while not too many of those are out.
     pub(super) fn take(large: bool) -> Self {
+        Buffer::of(large && LARGE_OUT.get() < MOST_LARGE)
+    }
+
+    fn of(large: bool) -> Self {
+        if large {
+            LARGE_OUT.set(LARGE_OUT.get() + 1);
+        }
         let kept = FREE.with_borrow_mut(|free| if large { free.large.pop() } else { free.small.pop() });
         let data = kept.unwrap_or_else(|| vec![0; if large { LARGE } else { SMALL }].into_boxed_slice());
         Buffer { data, start: 0, end: 0 }
@@ -64,9 +76,10 @@ impl Buffer {
         debug_assert!(self.start <= self.end, "more used than arrived");
     }
 
-    /// The same bytes in a buffer of [`LARGE`].
+    /// The same bytes in a buffer of [`LARGE`], however many are out: only a head that is larger than [`SMALL`] needs it,
+    /// and the time for heads is short.
     pub(super) fn grown(self) -> Self {
-        let mut large = Buffer::take(true);
+        let mut large = Buffer::of(true);
         let filled = self.filled();
         large.data[..filled.len()].copy_from_slice(filled);
         large.end = filled.len() as u32;
@@ -82,6 +95,9 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let data = std::mem::take(&mut self.data);
+        if data.len() == LARGE {
+            let _ = LARGE_OUT.try_with(|out| out.set(out.get() - 1));
+        }
         // the thread's list is gone while the thread ends: then the memory goes too
         let _ = FREE.try_with(|free| {
             let Ok(mut free) = free.try_borrow_mut() else { return };
@@ -91,5 +107,53 @@ impl Drop for Buffer {
                 _ => {}
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::wire::Stream;
+
+    #[test]
+    fn large_buffers_are_given_while_not_too_many_are_out() {
+        let mut out: Vec<_> = (0..MOST_LARGE).map(|_| Buffer::take(true)).collect();
+        assert!(out.iter().all(Buffer::is_large));
+        assert!(!Buffer::take(true).is_large());
+        assert!(Buffer::take(false).grown().is_large(), "a head must have its place");
+        out.pop();
+        assert!(Buffer::take(true).is_large());
+        drop(out);
+        assert_eq!(LARGE_OUT.get(), 0);
+    }
+
+    /// What a client with closed windows does to us: bodies come, are read ahead and go nowhere.
+    #[test]
+    fn a_hundred_bodies_that_nobody_takes_pin_no_more_than_the_thread_s_share() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let streams = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut streams = Vec::new();
+            for _ in 0..100 {
+                let (app, accepted) =
+                    tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+                let (mut stream, mut app) = (Stream::new(accepted.unwrap().0), app.unwrap());
+                app.write_all(&[b'x'; 2 * SMALL]).await.unwrap();
+                poll_fn(|cx| stream.poll_fill(cx)).await.unwrap();
+                assert_eq!(stream.input().len(), SMALL, "the body streams from here on");
+                stream.consume(SMALL);
+                poll_fn(|cx| stream.poll_fill(cx)).await.unwrap();
+                streams.push((stream, app));
+            }
+            streams
+        });
+        assert_eq!(LARGE_OUT.get(), MOST_LARGE);
+        drop(streams);
+        assert_eq!(LARGE_OUT.get(), 0);
     }
 }

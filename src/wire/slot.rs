@@ -11,8 +11,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-/// Bytes copied into one frame at most; hyper cuts it to what the peer's window allows.
-const FRAME: usize = 64 * 1024;
+/// Bytes copied into one frame at most: what an HTTP/2 frame holds unless the peer says otherwise (RFC 9113 4.2). It lies
+/// here for as long as the peer's window is closed.
+const FRAME: usize = 16 * 1024;
 
 /// The two ends of a new, empty slot. `length` is the size promised by Content-Length, when there is one.
 pub fn slot(length: Option<u64>) -> (SlotSender, SlotBody) {
@@ -152,5 +153,21 @@ impl Drop for SlotBody {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_holds_one_small_frame_and_no_more_until_it_is_taken() {
+        let (mut sender, mut body) = slot(None);
+        let mut cx = Context::from_waker(Waker::noop());
+        let data = vec![b'x'; 1 << 20];
+        assert_eq!(sender.poll_data(&mut cx, &data), Poll::Ready(Some(16 * 1024)));
+        assert_eq!(sender.poll_data(&mut cx, &data), Poll::Pending);
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_ready());
+        assert!(sender.poll_data(&mut cx, &data).is_ready());
     }
 }
