@@ -177,6 +177,8 @@ fn of_upstream(error: &upstream::Error) -> Verdict {
             Phase::Shutdown => fatal(503, "proxy_internal_response", "gatepost is shutting down."),
             _ => verdict(504, "http_response_timeout", LATE),
         },
+        upstream::Error::Unread => fatal(504, "connection_write_timeout", "The app did not take the request in time."),
+        upstream::Error::Stalled => verdict(504, "http_response_timeout", LATE),
         upstream::Error::Saturated => verdict(503, "connection_limit_reached", "The app is busy."),
         upstream::Error::Client(Fault::Malformed(malformed)) => Blame::Malformed(*malformed).verdict(),
         upstream::Error::Client(_) | upstream::Error::ClientGone => Blame::Gone.verdict(),

@@ -109,7 +109,7 @@ impl Relay<'_> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         if let Poll::Ready(phase) = self.client.deadline.poll_expired(cx) {
-            return Poll::Ready(Err(upstream::Error::Timeout(phase).into()));
+            return Poll::Ready(Err(self.late(phase, download, moved).into()));
         }
         if self.tunnel && self.generation() != *generation {
             *generation = self.generation();
@@ -158,6 +158,16 @@ impl Relay<'_> {
             self.arm(moved, download);
         }
         Poll::Pending
+    }
+
+    /// Who is to blame for a wait that took too long: of the direction that was still, the side that was waited for.
+    fn late(&self, phase: Phase, download: &Pump, moved: &Moved) -> upstream::Error {
+        let up = !self.upload.is_done() && (download.is_done() || moved.up <= moved.down);
+        match (phase, up) {
+            (Phase::Body, true) if self.upload.is_held_up() => upstream::Error::Unread,
+            (Phase::Body, false) if !download.is_held_up() => upstream::Error::Stalled,
+            _ => upstream::Error::Timeout(phase),
+        }
     }
 
     /// The direction that has been still for longest, of those that are not through, sets the deadline.

@@ -33,6 +33,12 @@ pub enum Error {
     /// A wait ended.
     #[error("timed out while waiting ({0:?})")]
     Timeout(Phase),
+    /// The app took no more of the request's body.
+    #[error("the app did not take the request's body in time")]
+    Unread,
+    /// The app sent no more of its answer's body.
+    #[error("the app stopped within its answer")]
+    Stalled,
     /// Every connection that this worker may open to it is busy.
     #[error("every connection to the app is busy")]
     Saturated,
@@ -60,7 +66,9 @@ impl Error {
             }
             Error::Broken(what) => Error::Broken(what),
             Error::Timeout(phase) => Error::Timeout(*phase),
-            Error::Died | Error::Client(_) | Error::ClientGone | Error::TooLarge => Error::Died,
+            Error::Died | Error::Unread | Error::Stalled | Error::Client(_) | Error::ClientGone | Error::TooLarge => {
+                Error::Died
+            }
             Error::Saturated => Error::Saturated,
         }
     }

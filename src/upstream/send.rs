@@ -185,6 +185,7 @@ impl Exchange<'_> {
                     self.answer.start_response(100);
                     self.pass_interim(cx, interim);
                 }
+                Poll::Ready(Phase::Body) if self.upload.is_held_up() => return Poll::Ready(Err(Error::Unread)),
                 Poll::Ready(phase) => return Poll::Ready(Err(Error::Timeout(phase))),
                 Poll::Pending => {}
             }

@@ -28,6 +28,8 @@ pub struct Pump {
     /// Something moved since [`Pump::take_progress`].
     progress: bool,
     lost_trailers: bool,
+    /// The last poll ended because the sink took no more.
+    held_up: bool,
 }
 
 /// Which side broke the body.
@@ -53,6 +55,7 @@ impl Pump {
             abandoned: false,
             progress: false,
             lost_trailers: false,
+            held_up: false,
         }
     }
 
@@ -76,6 +79,11 @@ impl Pump {
         self.lost_trailers
     }
 
+    /// Whether it is the sink that is waited for, and not the source.
+    pub fn is_held_up(&self) -> bool {
+        self.held_up && !self.is_done()
+    }
+
     /// Whether the body is through as it was sent, and not given up.
     pub fn is_whole(&self) -> bool {
         self.is_done() && !self.abandoned
@@ -97,10 +105,12 @@ impl Pump {
     /// # Errors
     /// See [`Broken`].
     pub fn poll(&mut self, from: &mut Side, to: &mut Side, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        self.held_up = true;
         while self.stage == Stage::Open {
             match from.poll_piece(cx).map_err(Broken::Source)? {
                 Poll::Pending => {
                     ready!(to.poll_flush(cx)).map_err(Broken::Sink)?;
+                    self.held_up = false;
                     return Poll::Pending;
                 }
                 Poll::Ready(Piece::End) => self.stage = Stage::Ending,

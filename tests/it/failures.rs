@@ -1,8 +1,9 @@
 //! Apps that fail: each way has its status, its error type, and leaves nothing behind.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::support::{Signal, black_hole, gatepost, upstream};
+use crate::support::{Client, Signal, black_hole, gatepost, upstream};
 
 /// Answers that no reader may take.
 #[rustfmt::skip]
@@ -140,10 +141,49 @@ fn an_answer_that_stops_within_its_body_is_cut() {
         conn.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
         conn.until_closed();
     });
-    let gate = gatepost().route("host: a.test, timeouts: {idle: 200ms}", &app).start();
+    let mut gate = gatepost().route("host: a.test, timeouts: {idle: 200ms}", &app).start();
     let mut client = gate.client();
     client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").head();
     assert_eq!(client.rest(), b"first");
+    assert_eq!(gate.log()[0]["error"], "http_response_timeout");
+}
+
+#[test]
+fn an_app_that_does_not_take_the_body_is_504() {
+    let over = Signal::default();
+    let wait = over.clone();
+    let app = upstream().small(move |conn| {
+        conn.head();
+        wait.wait();
+    });
+    let mut gate = gatepost().route("host: a.test, timeouts: {idle: 200ms}", &app).start();
+    let mut client = gate.client();
+    let mut writer = client.socket().try_clone().unwrap();
+    // more than any socket on the way holds: the end of it is that the proxy closes
+    let upload = std::thread::spawn(move || {
+        let _ = writer.write_all(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000000\r\n\r\n");
+        while writer.write_all(&[b'x'; 1 << 16]).is_ok() {}
+    });
+    let answer = client.answer();
+    let told = (answer.status(), answer.field("proxy-status"), answer.field("connection"));
+    assert_eq!(told, (504, Some("gatepost; error=connection_write_timeout"), Some("close")));
+    upload.join().unwrap();
+    over.give();
+    assert_eq!(gate.log()[0]["error"], "connection_write_timeout");
+}
+
+#[test]
+fn a_client_that_does_not_take_the_answer_is_not_the_app_s_fault() {
+    let app = upstream().script(|conn| {
+        conn.request();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+        while conn.try_send([b'x'; 1 << 16]).is_ok() {}
+    });
+    let mut gate = gatepost().route("host: a.test, timeouts: {idle: 200ms}", &app).start();
+    let mut client = Client::connect_small(gate.addr);
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").head();
+    drop(app);
+    assert_eq!(gate.log()[0]["error"], "http_request_error");
 }
 
 #[test]
