@@ -8,6 +8,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
 use crate::message::{ConnectionHeader, Framing, Head, Method, Name, Version};
 use crate::wire::{Deadline, Fault, Phase, Piece, Side, SlotBody, slot};
 
@@ -29,6 +32,8 @@ pub(super) struct Client {
     pub(super) close: bool,
     /// The final answer's head was queued: no error can be told any more.
     pub(super) answered: bool,
+    /// The end of the connection is the end of the answer: until it is whole, closing resets.
+    until_close: bool,
     /// Where an HTTP/2 stream's head goes.
     stream: Option<HeadSlot>,
 }
@@ -36,7 +41,8 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(side: Side, deadline: Deadline, stream: Option<HeadSlot>) -> Self {
         let (version, method) = (Version::Http11, Method::Get);
-        Client { side, deadline, version, method, expects: false, close: false, answered: false, stream }
+        let (expects, close, answered, until_close) = (false, false, false, false);
+        Client { side, deadline, version, method, expects, close, answered, until_close, stream }
     }
 
     /// A request's head has been read. `close`: the connection is to end with it.
@@ -79,6 +85,10 @@ impl Client {
                 };
                 head.encode_response(framing, connection, self.version, http1.stream().queue());
                 http1.begin_outgoing(framing);
+                self.until_close = framing == Framing::UntilClose;
+                if self.until_close {
+                    reset_on_close(http1.stream().socket(), true);
+                }
             }
             (Side::Http2(http2), Some(stream)) => {
                 let length = if let Framing::Length(length) = framing { Some(length) } else { None };
@@ -155,6 +165,9 @@ impl Client {
     /// taken for a while. Closing at once would answer that with a reset, which can overtake our last bytes.
     pub(super) async fn linger(&mut self) {
         self.deadline.arm(Phase::Drain, DISCARD_FOR);
+        if let (true, Side::Http1(http1)) = (self.until_close, &mut self.side) {
+            reset_on_close(http1.stream().socket(), false);
+        }
         let Client { side, deadline, .. } = self;
         let mut left = DISCARDED;
         poll_fn(|cx| {
@@ -173,6 +186,11 @@ impl Client {
         })
         .await;
     }
+}
+
+/// Where the socket refuses, a cut answer looks whole, and nothing else is different.
+fn reset_on_close(socket: &TcpStream, reset: bool) {
+    let _ = SockRef::from(socket).set_linger(reset.then_some(Duration::ZERO));
 }
 
 fn poll_discard(side: &mut Side, left: &mut usize, cx: &mut Context<'_>) -> Poll<bool> {

@@ -70,6 +70,20 @@ fn a_bad_chunk_in_an_answer_cuts_it() {
     }
 }
 
+/// The end of the connection is the end of such an answer, so that a cut one must end otherwise.
+#[test]
+fn a_cut_answer_to_a_client_of_http_1_0_ends_with_a_reset_and_a_whole_one_does_not() {
+    for (end, whole) in [("0\r\n\r\n", true), ("5\r\nsec", false)] {
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n{end}");
+        let app = upstream().raw_and_close(answer);
+        let gate = gatepost().route("host: a.test", &app).start();
+        let mut client = gate.client();
+        client.send("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n").head();
+        assert_eq!(client.exactly(5), b"first");
+        assert_eq!(client.is_reset(), !whole, "{end}");
+    }
+}
+
 #[test]
 fn an_app_that_closes_before_it_answers_is_502() {
     let app = upstream().script(|conn| {

@@ -87,6 +87,17 @@ impl Client {
         }
     }
 
+    /// Whether the connection ends with a reset; bytes before it do not matter.
+    pub fn is_reset(&mut self) -> bool {
+        match self.reader.rest() {
+            Ok(_) => false,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+                true
+            }
+        }
+    }
+
     /// No more bytes from this side.
     pub fn finish(&mut self) -> &mut Self {
         self.reader.io.shutdown(Shutdown::Write).expect("a half-close");
