@@ -1,4 +1,5 @@
-//! How many connections each client address has, over all workers.
+//! How many connections each client has, over all workers: an IPv4 address, or the /64 of an IPv6 address, which is what one
+//! subscriber gets at least (RFC 6177) and can draw addresses from at will.
 //!
 //! One door: [`Clients::enter`]. Asked once per connection and only while `limits.connectionsPerClient` is set; 32
 //! shards, so that two workers hardly ever meet.
@@ -13,33 +14,53 @@ const SHARDS: usize = 32;
 /// The counts.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    shards: [Mutex<HashMap<IpAddr, u32, foldhash::fast::RandomState>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
 }
+
+type Shard = HashMap<Client, u32, foldhash::fast::RandomState>;
 
 /// One connection's place; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     clients: Arc<Clients>,
-    ip: IpAddr,
+    client: Client,
+}
+
+/// Who is counted as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Client {
+    V4(u32),
+    /// The upper half of the address.
+    V6(u64),
+}
+
+impl From<IpAddr> for Client {
+    fn from(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Client::V4(ip.into()),
+            IpAddr::V6(ip) => Client::V6((u128::from(ip) >> 64) as u64),
+        }
+    }
 }
 
 impl Clients {
     /// A place for one more connection of `ip`, unless it has `most` already.
     pub(super) fn enter(self: &Arc<Self>, ip: IpAddr, most: usize) -> Option<Place> {
-        let mut shard = self.shard(ip);
-        let count = shard.entry(ip).or_default();
+        let client = ip.into();
+        let mut shard = self.shard(client);
+        let count = shard.entry(client).or_default();
         if *count as usize >= most {
             return None;
         }
         *count += 1;
         drop(shard);
-        Some(Place { clients: Arc::clone(self), ip })
+        Some(Place { clients: Arc::clone(self), client })
     }
 
-    fn shard(&self, ip: IpAddr) -> MutexGuard<'_, HashMap<IpAddr, u32, foldhash::fast::RandomState>> {
-        let mixed = match ip {
-            IpAddr::V4(ip) => u64::from(u32::from(ip)),
-            IpAddr::V6(ip) => (u128::from(ip) >> 64) as u64 ^ u128::from(ip) as u64,
+    fn shard(&self, client: Client) -> MutexGuard<'_, Shard> {
+        let mixed = match client {
+            Client::V4(ip) => u64::from(ip),
+            Client::V6(network) => network,
         };
         let index = (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % self.shards.len();
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
@@ -48,11 +69,11 @@ impl Clients {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut shard = self.clients.shard(self.ip);
-        if let Some(count) = shard.get_mut(&self.ip) {
+        let mut shard = self.clients.shard(self.client);
+        if let Some(count) = shard.get_mut(&self.client) {
             *count -= 1;
             if *count == 0 {
-                shard.remove(&self.ip);
+                shard.remove(&self.client);
             }
         }
     }
@@ -72,6 +93,16 @@ mod tests {
         assert!(clients.enter("192.0.2.2".parse().unwrap(), 2).is_some());
         drop(first);
         assert!(clients.enter(ip, 2).is_some());
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_are_one_client() {
+        let clients = Arc::new(Clients::default());
+        let enter = |ip: &str| clients.enter(ip.parse().unwrap(), 2);
+        let _places = (enter("2001:db8::1").unwrap(), enter("2001:db8::2:3").unwrap());
+        assert!(enter("2001:db8::4").is_none());
+        assert!(enter("2001:db8:0:1::1").is_some());
+        assert!(enter("0.0.0.1").is_some());
     }
 
     #[test]
