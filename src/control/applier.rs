@@ -14,6 +14,7 @@ use crate::lifecycle::Condition;
 use crate::published::Writer;
 use crate::routing::RouteTable;
 use crate::telemetry::metrics::Metrics;
+use crate::upstream::is_own;
 
 /// Judges texts and publishes what is good of them. There is one in a process, because there is one [`Writer`].
 pub struct Applier {
@@ -208,7 +209,7 @@ impl Applier {
         let last = self.last.as_ref();
         let (mut config, mut problems) = parsed.settle(last).map_err(|refused| refused.problems)?;
         if !self.allow_local_backends {
-            problems.extend(guard::refuse_own(&mut config, last, origin, guard::is_own));
+            problems.extend(guard::refuse_own(&mut config, last, origin, is_own));
         }
         match RouteTable::build(&config, self.generation + 1) {
             Ok(table) => Ok(Judged { config, table, problems }),

@@ -4,7 +4,7 @@
 //!
 //! One door: [`refuse_own`].
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 
 use crate::config::{Action, BackendName, Config, HostPattern, Problem, Route, Severity};
 
@@ -63,23 +63,6 @@ fn own_backend(route: &Route, is_own: &impl Fn(IpAddr) -> bool) -> Option<IpAddr
     })
 }
 
-/// Whether an interface of this node has the address. Nothing is sent: a socket that is connected to an address of its
-/// own machine gets that same address as its source.
-pub(super) fn is_own(ip: IpAddr) -> bool {
-    let ip = ip.to_canonical();
-    let unspecified = match ip {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    // any port but 0 will do
-    let source = UdpSocket::bind(SocketAddr::new(unspecified, 0)).and_then(|socket| {
-        socket.connect(SocketAddr::new(ip, 9))?;
-        socket.local_addr()
-    });
-    // without a route there is no source, and then the address is not ours
-    source.is_ok_and(|source| source.ip() == ip)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,12 +110,5 @@ mod tests {
         assert_eq!(first, &good);
         assert_eq!((&old.action, old.line), (&last.routes[0].action, 3));
         assert_eq!((&new.action, &new.hosts), (&Action::Broken, &vec![HostPattern::Exact("new.example".to_owned())]));
-    }
-
-    #[test]
-    fn an_address_of_an_interface_is_known_as_our_own() {
-        assert!(is_own("127.0.0.1".parse().unwrap()));
-        // TEST-NET-1 (RFC 5737) is on no interface
-        assert!(!is_own("192.0.2.1".parse().unwrap()));
     }
 }

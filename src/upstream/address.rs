@@ -1,6 +1,6 @@
 //! Which addresses a request may leave to: a ConfigMap cannot point the proxy at the node it runs on.
 //!
-//! One door: [`Policy::allows`].
+//! Doors: [`Policy::allows`], and [`is_own`] for addresses that are only written.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
@@ -50,9 +50,27 @@ fn is_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether an interface of this host has the address: only then can a socket be bound to it.
-fn is_own(ip: IpAddr) -> bool {
-    UdpSocket::bind((unmapped(ip), 0)).is_ok()
+/// Whether an interface of this host has the address. Nothing is sent.
+///
+/// Only then can a socket be bound to it, unless `ip_nonlocal_bind` lets sockets be bound to anything, as on nodes with a
+/// floating address. Then the source that the system chooses towards the address must do: it is the address itself, but
+/// for a further address of the same network.
+pub fn is_own(ip: IpAddr) -> bool {
+    let ip = unmapped(ip);
+    let (unspecified, nowhere) = match ip {
+        // reserved for ever (RFC 1112 4), and the discard prefix (RFC 6666)
+        IpAddr::V4(_) => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::new(240, 0, 0, 1))),
+        IpAddr::V6(_) => (IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1))),
+    };
+    let can_bind = |ip| UdpSocket::bind((ip, 0)).is_ok();
+    let source = || {
+        let socket = UdpSocket::bind((unspecified, 0))?;
+        // any port but 0 will do
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    };
+    // without a way there is no source, and then the address is not ours
+    (can_bind(ip) && !can_bind(nowhere)) || source().is_ok_and(|source| source.ip() == ip)
 }
 
 /// `::ffff:192.0.2.1` is 192.0.2.1.
@@ -105,6 +123,13 @@ mod tests {
             assert!(allowed(ip, Origin::Outside), "{ip}");
             assert!(allowed(ip, Origin::Cluster), "{ip}");
         }
+    }
+
+    #[test]
+    fn an_address_of_an_interface_is_known_as_our_own() {
+        assert!(is_own("127.0.0.1".parse().unwrap()) && is_own("::ffff:127.0.0.1".parse().unwrap()));
+        // TEST-NET-3 (RFC 5737) and the documentation prefix
+        assert!(!is_own("203.0.113.1".parse().unwrap()) && !is_own("2001:db8::1".parse().unwrap()));
     }
 
     #[test]

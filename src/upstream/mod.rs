@@ -22,7 +22,7 @@ use crate::config::Backend;
 use crate::telemetry::metrics;
 use crate::wire::Deadlines;
 
-pub use address::Policy;
+pub use address::{Policy, is_own};
 pub use app::App;
 pub use error::Error;
 pub use pool::Pool;
