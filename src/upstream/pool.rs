@@ -224,7 +224,9 @@ impl Pool {
         let mut addresses = self.addresses.borrow_mut();
         addresses.asking = false;
         let (list, fresh_for): (Vec<_>, _) = match answer {
-            Ok(Answer { addresses: found, fresh_for }) => {
+            Ok(Answer { addresses: found, fresh_for, is_alias }) => {
+                // whoever may make an ExternalName Service must not reach more by it than by a route
+                let origin = if is_alias { Origin::Outside } else { origin };
                 let (allowed, refused): (Vec<_>, Vec<_>) =
                     found.into_iter().partition(|address| upstream.settings.policy.allows(address.ip(), origin));
                 addresses.failed = refused.first().map(|address| Failure::Prohibited(address.ip()));

@@ -10,7 +10,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{RData, RecordType};
 
 use super::Error;
 
@@ -68,6 +68,8 @@ fn options_of(mut options: ResolverOpts) -> ResolverOpts {
     // the pool keeps answers, and keeps them longer than a cache may
     options.cache_size = 0;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    // CNAME records among them
+    options.preserve_intermediates = true;
     options.timeout = TRY;
     options.attempts = 2;
     options
@@ -78,6 +80,8 @@ fn options_of(mut options: ResolverOpts) -> ResolverOpts {
 pub(super) struct Answer {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) fresh_for: Duration,
+    /// The name is another name for something (CNAME), as that of an ExternalName Service is.
+    pub(super) is_alias: bool,
 }
 
 /// A worker's resolver.
@@ -122,17 +126,21 @@ impl Names {
     async fn addresses(&self, name: &str, port: u16) -> Result<Answer, NetError> {
         let found = self.resolver()?.lookup_ip(name).await?;
         let addresses = found.iter().take(ADDRESSES).map(|ip: IpAddr| SocketAddr::new(ip, port)).collect();
-        Ok(Answer { addresses, fresh_for: fresh_for(found.valid_until()) })
+        let answers = found.as_lookup().answers();
+        let is_alias = answers.iter().any(|record| record.record_type() == RecordType::CNAME);
+        Ok(Answer { addresses, fresh_for: fresh_for(found.valid_until()), is_alias })
     }
 
     /// A Service's SRV records name its port and one target for each address (Kubernetes DNS specification 2.3.2).
     async fn named_port(&self, name: &str) -> Result<Answer, NetError> {
         let found = self.resolver()?.srv_lookup(name).await?;
-        let mut answer = Answer { addresses: Vec::new(), fresh_for: fresh_for(found.valid_until()) };
+        let fresh_for = fresh_for(found.valid_until());
+        let mut answer = Answer { addresses: Vec::new(), fresh_for, is_alias: false };
         for record in found.answers() {
             let RData::SRV(srv) = &record.data else { continue };
             let target = self.addresses(&srv.target.to_utf8(), srv.port).await?;
             answer.fresh_for = answer.fresh_for.min(target.fresh_for);
+            answer.is_alias |= target.is_alias;
             answer.addresses.extend(target.addresses);
             if answer.addresses.len() >= ADDRESSES {
                 break;

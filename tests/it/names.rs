@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
-use crate::support::{PATIENCE, Reply, black_hole, dns, gatepost, upstream};
+use crate::support::{PATIENCE, Reply, black_hole, dns, gatepost, upstream, upstream_at};
 
 const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
@@ -140,4 +140,41 @@ fn an_outside_name_that_leads_to_the_node_itself_is_refused() {
         (502, Some("gatepost; error=destination_ip_prohibited"))
     );
     assert_eq!(app.connections(), 0);
+}
+
+/// An address of this machine that is not loopback; on a machine without a network loopback, which is refused anyway.
+fn own_address() -> Ipv4Addr {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    // nothing is sent; documentation addresses are outside of every network but by the default route
+    match socket.connect((Ipv4Addr::new(203, 0, 113, 1), 9)).and_then(|()| socket.local_addr()) {
+        Ok(SocketAddr::V4(own)) => *own.ip(),
+        _ => LOCAL,
+    }
+}
+
+/// An ExternalName Service is a CNAME, and whoever may make one may name anything.
+#[test]
+fn a_service_that_is_another_name_cannot_lead_to_the_node_itself() {
+    let own = own_address();
+    let app = upstream_at(own).ok("hello");
+    let dns = dns(move |name, _| match name {
+        "alias.shop.svc.cluster.local" => Reply::Alias("node.example.com", vec![own]),
+        "node.example.com" | "pod.shop.svc.cluster.local" => Reply::A(vec![own]),
+        _ => Reply::NoSuchName,
+    });
+    let port = app.addr.port();
+    let gate = gatepost()
+        .line(&format!("host: a.test, backend: \"alias.shop:{port}\""))
+        .line(&format!("host: b.test, backend: \"pod.shop:{port}\""))
+        .names_by(&dns)
+        .strict_about_addresses()
+        .start();
+    let answer = gate.client().get("a.test", "/");
+    let told = (answer.status(), answer.field("proxy-status"));
+    assert_eq!(told, (502, Some("gatepost; error=destination_ip_prohibited")));
+    assert_eq!(app.connections(), 0);
+    // a pod on the host network has the node's address, and its Service is found without a further name
+    if own != LOCAL {
+        assert_eq!(gate.client().get("b.test", "/").text(), "hello");
+    }
 }

@@ -19,7 +19,11 @@ use super::strict::{Kind, Message, Reader};
 pub struct Upstream(TcpListener);
 
 pub fn upstream() -> Upstream {
-    Upstream(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"))
+    upstream_at(Ipv4Addr::LOCALHOST)
+}
+
+pub fn upstream_at(ip: Ipv4Addr) -> Upstream {
+    Upstream(TcpListener::bind((ip, 0)).expect("a port"))
 }
 
 /// An address where nobody listens.

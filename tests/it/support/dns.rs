@@ -12,6 +12,8 @@ use std::thread::JoinHandle;
 pub enum Reply {
     /// Addresses.
     A(Vec<Ipv4Addr>),
+    /// Another name, and the addresses of that.
+    Alias(&'static str, Vec<Ipv4Addr>),
     /// Port and target.
     Srv(u16, &'static str),
     /// The name exists without such a record.
@@ -32,6 +34,7 @@ pub struct Dns {
 }
 
 pub const A: u16 = 1;
+pub const CNAME: u16 = 5;
 pub const SRV: u16 = 33;
 
 /// A server whose answers come from `answer`, which is asked with the name (no dot at its end) and the type.
@@ -87,18 +90,27 @@ fn question(bytes: &[u8]) -> (String, u16, usize) {
     (name.to_lowercase(), u16::from_be_bytes([bytes[at + 1], bytes[at + 2]]), at + 5)
 }
 
+/// Records of an answer: the owner as it is written, the type, and the data.
+type Record = (Vec<u8>, u16, Vec<u8>);
+
+/// The name of the question, as a pointer to it.
+const QUESTION: [u8; 2] = [0xc0, 12];
+
 fn message(question: &[u8], kind: u16, reply: &Reply) -> Vec<u8> {
-    let (code, records): (u8, Vec<Vec<u8>>) = match reply {
-        Reply::A(list) if kind == A => (0, list.iter().map(|ip| ip.octets().to_vec()).collect()),
+    let own = |data| (QUESTION.to_vec(), kind, data);
+    let (code, records): (u8, Vec<Record>) = match reply {
+        Reply::A(list) if kind == A => (0, list.iter().map(|ip| own(ip.octets().to_vec())).collect()),
+        Reply::Alias(target, list) => {
+            let target = labels(target);
+            let alias = (QUESTION.to_vec(), CNAME, target.clone());
+            let list = list.iter().filter(|_| kind == A).map(|ip| (target.clone(), A, ip.octets().to_vec()));
+            (0, std::iter::once(alias).chain(list).collect())
+        }
         Reply::Srv(port, target) if kind == SRV => {
             let mut data = vec![0, 0, 0, 0];
             data.extend(port.to_be_bytes());
-            for label in target.split('.') {
-                data.push(label.len() as u8);
-                data.extend(label.as_bytes());
-            }
-            data.push(0);
-            (0, vec![data])
+            data.extend(labels(target));
+            (0, vec![own(data)])
         }
         Reply::A(_) | Reply::Srv(..) | Reply::Nothing => (0, Vec::new()),
         Reply::NoSuchName => (3, Vec::new()),
@@ -108,13 +120,23 @@ fn message(question: &[u8], kind: u16, reply: &Reply) -> Vec<u8> {
     // an authoritative answer that could recurse; one question, these answers, nothing else
     (out[2], out[3]) = (0x85, 0x80 | code);
     out[4..12].copy_from_slice(&[0, 1, 0, records.len() as u8, 0, 0, 0, 0]);
-    for data in records {
-        // the name of the question, type, IN, TTL 0
-        out.extend([0xc0, 12]);
+    for (owner, kind, data) in records {
+        out.extend(owner);
         out.extend(kind.to_be_bytes());
+        // IN, TTL 0
         out.extend([0, 1, 0, 0, 0, 0]);
         out.extend((data.len() as u16).to_be_bytes());
         out.extend(data);
     }
+    out
+}
+
+fn labels(name: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    for label in name.split('.') {
+        out.push(label.len() as u8);
+        out.extend(label.as_bytes());
+    }
+    out.push(0);
     out
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, Socket};
 
-pub use app::{App, black_hole, nobody, upstream};
+pub use app::{App, black_hole, nobody, upstream, upstream_at};
 pub use client::Client;
 pub use dns::{Dns, Reply, dns};
 pub use gatepost::{Gate, gatepost};
