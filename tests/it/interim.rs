@@ -20,6 +20,36 @@ fn interim_answers_pass_to_a_client_of_http_1_1() {
     }
 }
 
+/// What a final answer never shows, an interim one does not either: it would be read as framing, or as meant for us.
+#[test]
+fn fields_that_end_here_end_here_in_interim_answers_too() {
+    let fields = [
+        "Connection: close, X-Hop",
+        "X-Hop: 1",
+        "Keep-Alive: timeout=5",
+        "Proxy-Connection: keep-alive",
+        "TE: trailers",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 5",
+        "Upgrade: websocket",
+        "HTTP2-Settings: AAMAAABk",
+    ];
+    for interim in ["100 Continue", "102 Processing", "103 Early Hints"] {
+        let app = upstream().raw(format!(
+            "HTTP/1.1 {interim}\r\n{}\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            fields.join("\r\n")
+        ));
+        let gate = gatepost().route("host: a.test", &app).start();
+        let mut client = gate.client();
+        for _ in 0..2 {
+            let hints = client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").head();
+            assert_eq!(hints.fields, [("Link".to_owned(), "</a.css>".to_owned())], "{interim}");
+            assert_eq!(client.answer().text(), "ok");
+        }
+        assert_eq!(app.connections(), 1, "what an interim answer says of the connection is not heard");
+    }
+}
+
 #[test]
 fn interim_answers_never_pass_to_a_client_of_http_1_0() {
     let app = upstream().raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
