@@ -1,6 +1,11 @@
 //! Claims about routing, and the few words they are written in.
 
+mod conditions;
 mod explain;
+mod expressions;
+mod hosts;
+mod paths;
+mod properties;
 mod rewrite;
 mod table;
 mod target;
