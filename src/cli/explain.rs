@@ -170,7 +170,13 @@ impl Asked {
 
     /// As the proxy would read it.
     fn head(&self, limits: Limits) -> Result<Head, Malformed> {
-        let Asked { method, authority, target, headers, .. } = self;
+        let Asked { method, is_https, authority, target, headers } = self;
+        // CONNECT names a host and a port, and its Host the same (RFC 9112 3.2.3)
+        let is_connect = method == "CONNECT";
+        let port = if *is_https { ":443" } else { ":80" };
+        let port = if is_connect && with_port(authority).is_none() { port } else { "" };
+        let authority = &format!("{authority}{port}");
+        let target = if is_connect { authority } else { target };
         let mut bytes = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\n");
         for (name, value) in headers {
             bytes.push_str(&format!("{name}: {value}\r\n"));
@@ -189,11 +195,16 @@ impl Asked {
     }
 }
 
+/// A name and its port, where one is written.
+fn with_port(authority: &str) -> Option<(&str, &str)> {
+    authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// International names are sent as A-labels; all others as they are written, right or wrong.
 fn as_sent(authority: &str) -> String {
-    let (name, port) = match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, format!(":{port}")),
-        _ => (authority, String::new()),
+    let (name, port) = match with_port(authority) {
+        Some((name, port)) => (name, format!(":{port}")),
+        None => (authority, String::new()),
     };
     match name.parse() {
         Ok(HostPattern::Exact(host)) if !name.is_ascii() => format!("{host}{port}"),

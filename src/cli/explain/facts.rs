@@ -93,7 +93,8 @@ impl Explained {
         let mut refuse = |status: u16, reason: &str| {
             explained.refused = Some(Refusal { status, reason: reason.to_owned() });
         };
-        let head = match asked.head(Limits { bytes: limits.header_bytes, fields: limits.header_count }) {
+        let head = asked.head(Limits { bytes: limits.header_bytes, fields: limits.header_count });
+        let head = match head.and_then(|head| head.request_framing().map(|_| head)) {
             Ok(head) => head,
             Err(malformed) => {
                 refuse(malformed.status(), malformed.reason());

@@ -151,10 +151,23 @@ fn what_the_proxy_answers_itself_has_a_reason() {
         ("http://example.org/", "GET", 404, "no route is for this host"),
         ("http://www.example.com/a%2f../b", "GET", 400, "hidden dot segment in path"),
         ("http://www.example.com/", "TRACE", 405, "CONNECT and TRACE are refused"),
+        ("http://www.example.com/x", "CONNECT", 405, "CONNECT and TRACE are refused"),
+        ("http://www.example.com:443", "CONNECT", 405, "CONNECT and TRACE are refused"),
+        // what no route can allow is refused whatever is asked for
+        ("http://www.example.com/a%2f../b", "TRACE", 405, "CONNECT and TRACE are refused"),
     ];
     for (url, method, status, reason) in cases {
         let refused = explain(url, method, &[], "203.0.113.7").refused.unwrap();
         assert_eq!((refused.status, refused.reason.as_str()), (status, reason));
+    }
+}
+
+#[test]
+fn a_body_whose_length_is_told_twice_is_refused_before_anything_else() {
+    for method in ["POST", "TRACE"] {
+        let twice = ["Content-Length: 5", "Transfer-Encoding: chunked"];
+        let refused = explain("http://example.org/", method, &twice, "203.0.113.7").refused.unwrap();
+        assert_eq!(refused.status, 400, "{method}");
     }
 }
 
