@@ -148,6 +148,10 @@ fn answered<'r>(
     // to HEAD, 204 and 304 careless apps send a body all the same: it would be the next request's answer
     let reusable = reusable && sent.framing != Framing::None;
     let endless = relay::is_endless(answer);
+    // who forwards an answer without a Date tells when it came (RFC 9110 6.6.1)
+    if answer.get(Name::Date).is_none() {
+        headers::date(answer);
+    }
     headers::to_client(x, &route.route.rule);
     client.close |= worker.is_draining();
     client.send_head(&x.answer, sent.framing).map_err(lost)?;

@@ -132,3 +132,22 @@ fn no_refusal_tells_the_name_or_address_of_an_app() {
     assert!(answer.status() >= 502, "{answer:?}");
     assert!(!format!("{answer:?}").contains("secret-app"), "{answer:?}");
 }
+
+/// RFC 9110 6.6.1: who forwards an answer without a Date tells when it came.
+#[test]
+fn an_answer_without_a_date_gets_one_and_another_keeps_its_own() {
+    let app = upstream().each(|request| {
+        let date = if request.target() == "/dated" { "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" } else { "" };
+        format!("HTTP/1.1 200 OK\r\n{date}Content-Length: 0\r\n\r\n").into_bytes()
+    });
+    let gate = gatepost()
+        .route("host: a.test", &app)
+        .route("host: b.test, headers: {response: {remove: [date]}}", &app)
+        .start();
+    let mut client = gate.client();
+    let dated = client.get("a.test", "/dated");
+    assert_eq!(dated.field("date"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+    let undated = client.get("a.test", "/");
+    assert!(undated.field("date").is_some_and(|date| date.ends_with(" GMT")), "{undated:?}");
+    assert_eq!(client.get("b.test", "/").field("date"), None);
+}
