@@ -12,11 +12,15 @@ pub(super) struct Demo {
     /// Listen for HTTP here
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen_addr)]
     http: SocketAddr,
+
+    /// Listen for HTTPS here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443", value_parser = listen_addr)]
+    https: SocketAddr,
 }
 
 impl Demo {
     pub(super) fn run(self) -> ExitCode {
-        let Demo { http } = self;
-        crate::demo::run(http)
+        let Demo { http, https } = self;
+        crate::demo::run(http, https)
     }
 }

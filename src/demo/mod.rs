@@ -3,6 +3,7 @@
 //! One door: [`run`].
 
 mod apps;
+mod certificate;
 mod sha1;
 mod websocket;
 
@@ -24,7 +25,7 @@ const ROUTES: &str = include_str!("../../config/demo.yaml");
 const HTTP_PORT: u16 = 8080;
 
 /// Runs the demo until somebody ends it.
-pub fn run(http: SocketAddr) -> ExitCode {
+pub fn run(http: SocketAddr, https: SocketAddr) -> ExitCode {
     let (folder, routes) = match prepare(http.port()) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -32,20 +33,21 @@ pub fn run(http: SocketAddr) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let settings = settings(http, routes.clone());
+    let settings = settings(http, https, routes.clone());
     let code = app::run(settings, |listening| anstream::println!("{}", banner(listening, &routes)));
     // what the demo wrote goes with it; a folder that is left behind does no harm
     let _ = std::fs::remove_dir_all(folder);
     code
 }
 
-/// The apps and the routes file in a folder of its own.
+/// The apps, and certificate and routes file in a folder of their own.
 fn prepare(http: u16) -> io::Result<(PathBuf, PathBuf)> {
     let ports = apps::start()?;
     let folder = std::env::temp_dir().join(format!("gatepost-demo-{}", std::process::id()));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let routes = folder.join("routes.yaml");
-    std::fs::write(&routes, with_ports(ROUTES, http, ports))?;
+    certificate::write(&folder)?;
+    std::fs::write(&routes, with_ports(ROUTES, http, ports) + certificate::SECTION)?;
     Ok((folder, routes))
 }
 
@@ -68,7 +70,7 @@ fn with_ports(routes: &str, http: u16, ports: apps::Ports) -> String {
     text
 }
 
-fn settings(http: SocketAddr, routes: PathBuf) -> Serve {
+fn settings(http: SocketAddr, https: SocketAddr, routes: PathBuf) -> Serve {
     // the admin port may well be taken by a real gatepost
     let usual = SocketAddr::from(([127, 0, 0, 1], 9180));
     let admin = if std::net::TcpListener::bind(usual).is_ok() { usual } else { SocketAddr::from(([127, 0, 0, 1], 0)) };
@@ -76,7 +78,7 @@ fn settings(http: SocketAddr, routes: PathBuf) -> Serve {
         source: Source::File(routes),
         namespace: None,
         http: vec![http],
-        https: Vec::new(),
+        https: vec![https],
         admin: vec![admin],
         workers: None,
         state_dir: None,
@@ -94,6 +96,8 @@ fn settings(http: SocketAddr, routes: PathBuf) -> Serve {
 fn banner(listening: &Listening, routes: &Path) -> String {
     let port = listening.http.first().map_or(0, SocketAddr::port);
     let admin = listening.admin.first().map_or_else(String::new, SocketAddr::to_string);
+    let https = listening.https.first().map_or(0, SocketAddr::port);
+    let authority = routes.with_file_name(certificate::AUTHORITY);
     let hello = format!("http://hello.localhost:{port}");
     let echo = format!("http://echo.localhost:{port}");
     let tries = [
@@ -105,6 +109,7 @@ fn banner(listening: &Listening, routes: &Path) -> String {
         ("a failing answer", format!("curl -i '{echo}/fail?status=503'")),
         ("an unknown host", format!("curl -i http://nobody.localhost:{port}/")),
         ("HTTP/2", format!("curl --http2-prior-knowledge {hello}/")),
+        ("HTTPS", format!("curl --cacert {} https://hello.localhost:{https}/", authority.display())),
         ("metrics", format!("curl http://{admin}/metrics")),
     ];
     let mut text = String::new();
@@ -155,13 +160,17 @@ mod tests {
     fn what_to_try_names_the_ports_that_are_bound() {
         let listening = Listening {
             http: vec!["127.0.0.1:9090".parse().unwrap()],
-            https: Vec::new(),
+            https: vec!["127.0.0.1:9443".parse().unwrap()],
             admin: vec!["127.0.0.1:9999".parse().unwrap()],
         };
         let text = anstream::adapter::strip_str(&banner(&listening, Path::new("/tmp/r.yaml"))).to_string();
-        for part in
-            ["curl http://hello.localhost:9090/", "/tmp/r.yaml", "http://127.0.0.1:9999/metrics", "'*:9090:127.0.0.1'"]
-        {
+        for part in [
+            "curl http://hello.localhost:9090/",
+            "curl --cacert /tmp/ca.pem https://hello.localhost:9443/",
+            "/tmp/r.yaml",
+            "http://127.0.0.1:9999/metrics",
+            "'*:9090:127.0.0.1'",
+        ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(!text.contains(":8080"), "{text}");
