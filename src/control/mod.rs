@@ -9,6 +9,7 @@
 //! ```
 
 mod applier;
+mod certificates;
 mod client;
 mod config_map;
 mod events;
@@ -21,6 +22,7 @@ mod state;
 use std::path::PathBuf;
 
 pub use applier::Applier;
+pub use certificates::{Certificates, Finding, Kind, Material, Pem, Settled, SourceName, Taken};
 pub use client::{ConfigMapName, Kubernetes};
 pub use config_map::run_config_map;
 pub use file::run_file;

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 
 use super::route::{HistogramSum, RouteSum};
 use super::worker::{Tally, Worker};
-use super::{Shared, lock};
+use super::{CertificateMetrics, Shared, lock};
 
 /// The collector over all shards.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ impl Collector for Shards {
         text.connections(&workers, &lock(&self.0.listeners).clone())?;
         text.events(&workers)?;
         text.config(&self.0)?;
+        text.certificates(&self.0.certificates)?;
         text.process(&self.0)
     }
 }
@@ -150,6 +151,25 @@ impl Text<'_> {
         self.tally("gatepost_config_reloads", "Texts that were read", "outcome", std::iter::once(&config.reloads))?;
         let dropped = lock(&shared.lines_dropped).as_ref().map_or(0, |counter| counter.load(Ordering::Relaxed));
         self.single("gatepost_access_log_dropped", "Lines of the access log that found no way out", dropped)
+    }
+
+    fn certificates(&mut self, certificates: &CertificateMetrics) -> fmt::Result {
+        let mut not_after = self.family(
+            "gatepost_certificate_not_after_seconds",
+            "When the first certificate of a host expires, as Unix time",
+            MetricType::Gauge,
+        )?;
+        // a copy: the control plane must not wait for who reads this
+        let all = lock(&certificates.not_after).clone();
+        for (host, seconds) in &all {
+            not_after.encode_family(&[("host", &**host)])?.encode_gauge(seconds)?;
+        }
+        let errors = certificates.errors.load(Ordering::Relaxed);
+        self.gauge(
+            "gatepost_certificate_errors",
+            "Certificates in the routes file that are not served as meant",
+            errors,
+        )
     }
 
     fn process(&mut self, shared: &Shared) -> fmt::Result {

@@ -1,14 +1,14 @@
 //! The metrics: shards that one thread each writes, and the text that Prometheus reads.
 //!
-//! Doors: [`Metrics::worker`] for a data-plane thread, [`Metrics::config`] for the control plane, [`Metrics::encode`]
-//! for `/metrics`. A look-up by labels would cost a request 200 ns, so a worker asks once for a [`RouteShard`] and keeps
+//! Doors: [`Metrics::worker`] for a data-plane thread, [`Metrics::config`] and [`Metrics::certificates`] for the control
+//! plane, [`Metrics::encode`] for `/metrics`. A look-up by labels would cost a request 200 ns, so a worker asks once for a [`RouteShard`] and keeps
 //! it; the sum over workers is made when somebody reads.
 
 mod collect;
 mod route;
 mod worker;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,6 +38,7 @@ struct Shared {
     listeners: Mutex<Vec<String>>,
     workers: Mutex<Vec<Arc<Worker>>>,
     config: ConfigMetrics,
+    certificates: CertificateMetrics,
     lines_dropped: Mutex<Option<Arc<AtomicU64>>>,
 }
 
@@ -55,6 +56,7 @@ impl Metrics {
             listeners: Mutex::default(),
             workers: Mutex::default(),
             config: ConfigMetrics::default(),
+            certificates: CertificateMetrics::default(),
             lines_dropped: Mutex::default(),
         });
         let mut registry = Registry::default();
@@ -82,6 +84,11 @@ impl Metrics {
     /// What the control plane tells.
     pub fn config(&self) -> &ConfigMetrics {
         &self.shared.config
+    }
+
+    /// What the control plane tells of certificates.
+    pub fn certificates(&self) -> &CertificateMetrics {
+        &self.shared.certificates
     }
 
     /// Where the access log counts the lines that it had to drop.
@@ -140,6 +147,30 @@ impl ConfigMetrics {
     /// The generation last told.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
+    }
+}
+
+/// How the certificates stand. Written by the control plane's one thread.
+#[derive(Debug, Default)]
+pub struct CertificateMetrics {
+    not_after: Mutex<BTreeMap<Box<str>, i64>>,
+    errors: AtomicU64,
+}
+
+impl CertificateMetrics {
+    /// When the first certificate of a host expires, Unix seconds; `None`: it has none. The labels are those names that
+    /// the `tls` section has, and no others.
+    pub fn set_not_after(&self, host: &str, not_after: Option<i64>) {
+        let mut all = lock(&self.not_after);
+        match not_after {
+            Some(not_after) => all.insert(host.into(), not_after),
+            None => all.remove(host),
+        };
+    }
+
+    /// How many entries of the section are not served as they are meant.
+    pub fn set_errors(&self, count: usize) {
+        self.errors.store(count as u64, Ordering::Relaxed);
     }
 }
 

@@ -147,3 +147,16 @@ fn no_family_is_told_twice() {
     types.dedup();
     assert_eq!(types.len(), told);
 }
+
+#[test]
+fn a_host_has_its_expiry_for_as_long_as_it_has_a_certificate() {
+    let metrics = Metrics::new();
+    let certificates = metrics.certificates();
+    certificates.set_not_after("a.example", Some(7));
+    certificates.set_not_after("*.b.example", Some(8));
+    certificates.set_not_after("a.example", None);
+    certificates.set_errors(2);
+    let text = metrics.encode();
+    assert!(text.contains("gatepost_certificate_not_after_seconds{host=\"*.b.example\"} 8\n"), "{text}");
+    assert!(!text.contains("a.example") && text.contains("gatepost_certificate_errors 2\n"), "{text}");
+}

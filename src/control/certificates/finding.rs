@@ -1,0 +1,101 @@
+//! What is wrong with a source of certificates, in words for the log and an Event: [`Finding`].
+
+use std::fmt;
+
+use super::judge::{Kind, Upshot, Wrong};
+use crate::config::{CertificateSource, ClientCaSource, SecretName, Severity};
+
+/// Hosts named in one finding.
+const NAMED: usize = 5;
+
+/// One thing that is wrong with one version of a source. `Display` is one line and has nothing of a source's content but
+/// the names in a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Which source.
+    pub source: SourceName,
+    /// Which state of it; `None` when it is absent.
+    pub version: Option<String>,
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Whether a host goes without.
+    pub severity: Severity,
+    /// For whom; at least one.
+    pub hosts: Vec<String>,
+    pub(super) reason: String,
+    pub(super) upshot: Upshot,
+}
+
+/// A source of either kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SourceName {
+    /// Of a certificate and its key.
+    Certificate(CertificateSource),
+    /// Of client CAs.
+    ClientCa(ClientCaSource),
+}
+
+impl Finding {
+    pub(super) fn new(source: SourceName, version: Option<String>, host: &str, wrong: Wrong) -> Finding {
+        let severity = wrong.severity();
+        let Wrong { kind, reason, upshot } = wrong;
+        Finding { source, version, kind, severity, hosts: vec![host.to_owned()], reason, upshot }
+    }
+
+    /// Whether it is the same fact for another host.
+    pub(super) fn is_same(&self, other: &Finding) -> bool {
+        self.source == other.source
+            && self.kind == other.kind
+            && self.upshot == other.upshot
+            // the reason names the host
+            && self.kind != Kind::NotCovered
+    }
+
+    /// What comes of it, after the hosts.
+    fn result(&self) -> &'static str {
+        match (&self.source, self.upshot) {
+            (SourceName::Certificate(_), Upshot::KeepsOld) => "keeps its old certificate",
+            (SourceName::Certificate(_), Upshot::ServesAllTheSame) => "is served with it all the same",
+            (SourceName::Certificate(_), Upshot::Nothing) => "gets no certificate of it",
+            (SourceName::ClientCa(_), Upshot::Nothing) => "lets nobody in",
+            (SourceName::ClientCa(_), _) => "keeps the old client CA",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; ", self.source, self.reason)?;
+        for (place, host) in self.hosts.iter().take(NAMED).enumerate() {
+            write!(f, "{}{host}", if place == 0 { "" } else { ", " })?;
+        }
+        if let Some(more) = self.hosts.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            write!(f, " and {more} more")?;
+        }
+        write!(f, " {}", self.result())
+    }
+}
+
+impl SourceName {
+    /// The Secret, if it is one.
+    pub fn secret(&self) -> Option<&SecretName> {
+        match self {
+            SourceName::Certificate(CertificateSource::Secret(name))
+            | SourceName::ClientCa(ClientCaSource::Secret(name)) => Some(name),
+            SourceName::Certificate(_) | SourceName::ClientCa(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceName::Certificate(CertificateSource::Secret(name)) => write!(f, "Secret {name}"),
+            SourceName::Certificate(CertificateSource::Files { certificate, key }) => {
+                write!(f, "files {} and {}", certificate.display(), key.display())
+            }
+            SourceName::ClientCa(ClientCaSource::Secret(name)) => write!(f, "client CA Secret {name}"),
+            SourceName::ClientCa(ClientCaSource::File(path)) => write!(f, "client CA file {}", path.display()),
+        }
+    }
+}

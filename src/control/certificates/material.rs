@@ -1,0 +1,53 @@
+//! What a source of certificates has: [`Material`]. Of a certificate that is a [`Pem`], of a client CA its PEM text.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// What a source has, as somebody who looked has found it.
+#[derive(Debug)]
+pub enum Material<T> {
+    /// This.
+    Found {
+        /// What it holds. Nobody has judged it.
+        content: T,
+        /// What tells this state of the source from any other, the same on every node.
+        version: String,
+    },
+    /// The source says for certain that there is nothing.
+    Absent,
+    /// It is there and cannot be looked at, for instance for a missing key.
+    Unusable {
+        /// What is wrong, without content.
+        reason: String,
+        /// As with what is found.
+        version: String,
+    },
+}
+
+impl<T> Material<T> {
+    /// Which state of the source this is; `None` when it is absent.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Material::Found { version, .. } | Material::Unusable { version, .. } => Some(version),
+            Material::Absent => None,
+        }
+    }
+}
+
+/// A certificate chain and its private key as they were found.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pem {
+    /// The host's own certificate first.
+    pub chain: Zeroizing<Vec<u8>>,
+    /// Its private key.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Pem {
+    /// How much there is, and nothing of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pem { chain, key } = self;
+        f.debug_struct("Pem").field("chain", &chain.len()).field("key", &key.len()).finish()
+    }
+}
