@@ -16,6 +16,7 @@ mod events;
 mod file;
 mod guard;
 mod health;
+mod look;
 mod outcome;
 mod state;
 

@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::*;
 use crate::lifecycle::{Condition, Readiness};
