@@ -6,10 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::outcome::{Outcome, Verdict, naming};
 use super::state::{Saved, State};
-use super::{guard, outcome};
-use crate::config::{self, Config, Problem, Severity};
+use super::{Sections, guard, outcome};
+use crate::config::{self, Config, Problem, Severity, Tls};
 use crate::lifecycle::Condition;
 use crate::published::Writer;
 use crate::routing::RouteTable;
@@ -37,6 +39,8 @@ pub struct Applier {
     hasher: RandomState,
     /// The source has nothing any more, and that has been said.
     gone: bool,
+    /// The `tls` section that serves, for whoever has the certificates.
+    sections: watch::Sender<Option<Arc<Tls>>>,
 }
 
 /// A text that was found good enough to serve.
@@ -63,7 +67,13 @@ impl Applier {
             seen: None,
             hasher: RandomState::new(),
             gone: false,
+            sections: watch::Sender::new(None),
         }
+    }
+
+    /// Where the `tls` section is told whenever it changes.
+    pub fn sections(&self) -> Sections {
+        self.sections.subscribe()
     }
 
     /// Whether routes may go to the node itself. They may not, unless this says so.
@@ -225,10 +235,21 @@ impl Applier {
         let table = self.writer.publish(table);
         self.generation = table.generation();
         self.routes = table.routes().len();
+        self.tell_section(&config.tls);
         self.last = Some(config);
         self.metrics.retain(table.routes().iter().map(|route| &*route.label));
         self.ready.set(true);
         self.outcome(if whole { Verdict::Applied } else { Verdict::Partly }, problems)
+    }
+
+    fn tell_section(&self, tls: &Tls) {
+        self.sections.send_if_modified(|section| {
+            let is_news = section.as_deref() != Some(tls);
+            if is_news {
+                *section = Some(Arc::new(tls.clone()));
+            }
+            is_news
+        });
     }
 
     fn save(&mut self, text: &str, whole: bool) {

@@ -9,6 +9,7 @@
 //! ```
 
 mod applier;
+mod certificate_files;
 mod certificates;
 mod client;
 mod config_map;
@@ -19,6 +20,7 @@ mod health;
 mod look;
 mod outcome;
 mod state;
+mod supply;
 
 use std::path::PathBuf;
 
@@ -28,6 +30,7 @@ pub use client::{ConfigMapName, Kubernetes};
 pub use config_map::run_config_map;
 pub use file::run_file;
 pub use outcome::{Outcome, Reason, Verdict};
+pub use supply::{Place, Sections, run_certificates};
 
 use crate::config::Problem;
 
