@@ -44,9 +44,9 @@
 //!
 //! ```text
 //! proxy::listener     accept, limits
-//!  └ connection       HTTP/1.1, or HTTP/2 by its preface
+//!  └ connection       PROXY header, handshake (proxy::tls); HTTP/1.1, or HTTP/2 by ALPN or by its preface
 //!     └ http1 | http2     HTTP/1.1 is ours and stays in the connection's task; HTTP/2 is hyper's, a task a stream
-//!        └ service::handle      the file to read first: table, target, route, admission, answer or app, headers, relay
+//!        └ service::handle      the file to read first: table, target, route, https, admission, answer or app, headers, relay
 //!           └ upstream::send    pool or connect; the body goes up while the head of the answer is waited for
 //!              └ relay          both bodies until both have ended; or a tunnel
 //! ```
@@ -56,6 +56,8 @@
 //! ```text
 //! control::config_map | control::file ─► control::applier: config::parse ─► settle ─► RouteTable::build ─► publish
 //! ```
+//!
+//! Certificates travel in the same way: `control` makes a `certs::Store` of what Secrets or files hold, and publishes it.
 //!
 //! # Invariants
 //!
@@ -79,6 +81,9 @@
 //! | Which route won? | `src/routing/table.rs`, shown by `src/routing/explain.rs` |
 //! | What is a path, for matching and for the app? | `src/routing/target.rs`, `src/routing/canonical.rs` |
 //! | How is `X-Forwarded-For` built, who is the client? | `src/proxy/headers.rs`, `src/proxy/forwarded.rs` |
+//! | Which certificate does a name get? | `src/certs/store.rs`, `src/proxy/tls.rs` |
+//! | Why 421, why a redirect to https? | `src/proxy/https.rs` |
+//! | What happens to a broken Secret? | `src/control/certificates.rs` |
 //! | Which requests are refused as ambiguous? | `src/message/parse.rs`, `src/message/semantics.rs`, `src/message/reader.rs` |
 //! | What happens to a bad ConfigMap? | `src/control/applier.rs`, `src/config/settle.rs` |
 //! | Which keys does the routes file have? | `src/config/keys.rs`, and `config/full.yaml` with comments |
