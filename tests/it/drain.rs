@@ -77,6 +77,8 @@ fn requests_that_were_sent_before_the_drain_are_answered() {
             assert_eq!(client.answer().text(), "hello");
             client.is_closed();
         }
+        // a client that stays is waited for, for a second
+        drop(clients);
         gate.join().unwrap();
     }
 }
