@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
-use super::transport::{Transport, ends_in_clear};
+use super::transport::{Arrival, Transport};
 use super::{Asked, Served};
 use crate::config::{
     self, Action, Duration, FieldEdits, Redirect, Respond, Size, Template, TemplatePart, Timeouts, Trust, Weighted,
@@ -113,14 +113,15 @@ impl Explained {
         let Trace { host, winner, others, more } = explain::trace(table, &target, &head);
         let request = Request::new(&head, &target, asked, trust, peer);
         let rule = winner.map(|id| &*table.route(id).rule);
-        explained.https = Some(Transport::new(tls, &target, rule, request.is_clear()));
+        let transport = Transport::new(tls, &target, rule, request.arrival(asked));
         match winner {
             Some(id) => {
-                explained.route = Some(Winner::new(table.route(id), table.settings(), &request));
+                explained.route = Some(Winner::new(table.route(id), table.settings(), &request, &transport));
             }
             None if host.is_some() => refuse(404, "no route of this host takes the request"),
             None => refuse(404, "no route is for this host"),
         }
+        explained.https = Some(transport);
         explained.more = more;
         explained.others = others
             .into_iter()
@@ -135,7 +136,7 @@ impl Explained {
 }
 
 impl Winner {
-    fn new(route: &Route, settings: &Settings, request: &Request<'_>) -> Winner {
+    fn new(route: &Route, settings: &Settings, request: &Request<'_>, transport: &Transport) -> Winner {
         let rule = &*route.rule;
         let Timeouts { connect, first_byte, idle, request: whole, tunnel } = &rule.timeouts;
         // durations of the file are whole milliseconds
@@ -146,13 +147,14 @@ impl Winner {
         let size = |bytes: u64| Size(bytes).to_string();
         let none = || "none".to_owned();
         let config::Limits { header_bytes, header_count, keep_alive, .. } = &settings.limits;
-        // it stands before everything else that a route does
-        let end = ends_in_clear(rule, request.target, request.is_clear());
         Winner {
             route: route.label.to_string(),
             line: rule.line,
-            app: (matches!(rule.action, Action::Forward(_)) && end.is_none()).then(|| App::new(route, request)),
-            action: end.map_or_else(|| action(&rule.action, request), |end| vec![end]),
+            action: match &transport.in_clear {
+                Some(end) if transport.ends => vec![end.clone()],
+                _ => action(&rule.action, request),
+            },
+            app: (matches!(rule.action, Action::Forward(_)) && !transport.ends).then(|| App::new(route, request)),
             timeouts: vec![
                 ("connect", time(connect)),
                 ("firstByte", time(first_byte)),
@@ -250,9 +252,12 @@ impl<'r> Request<'r> {
         request
     }
 
-    /// Neither our TLS nor a proxy that is believed says that it came over https.
-    fn is_clear(&self) -> bool {
-        self.scheme == "http"
+    fn arrival(&self, asked: &Asked) -> Arrival {
+        match (asked.is_https, self.scheme) {
+            (true, _) => Arrival::Tls,
+            (false, "https") => Arrival::Proxy,
+            (false, _) => Arrival::Clear,
+        }
     }
 
     fn fill(&self, template: &Template) -> String {

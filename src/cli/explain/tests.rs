@@ -36,11 +36,14 @@ routes:
   - {host: only.example.com, backend: "a:80", https: only}
   - {host: allow.example.com, backend: "a:80", https: allow}
   - {host: none.example.org, backend: "a:80", https: allow}
+  - {host: admin.example.com, backend: "a:80", https: allow}
+  - {hosts: [wild.example.com, auto.example.org], backend: "a:80"}
 tls:
   certificates:
     - {host: "*.example.com", secret: wild}
     - {host: www.example.com, secret: shop/ecdsa, clientCa: {secret: ca}}
     - {host: www.example.com, secret: shop/rsa, clientCa: {secret: ca}}
+    - {host: admin.example.com, secret: admin, clientCa: {secret: ca}}
 "#;
 
 fn explain(url: &str, method: &str, headers: &[&str], peer: &str) -> Explained {
@@ -195,38 +198,54 @@ fn a_host_field_is_asked_for_in_place_of_the_host_of_the_url() {
 
 #[test]
 fn a_request_in_clear_is_redirected_refused_or_served_as_its_route_says() {
-    for (url, in_clear, action) in [
+    let auto = &*TLS.replace("defaults: {https: redirect}\n", "");
+    // the last one is what the route does, unless the request never gets there
+    for (file, url, in_clear, is_reached) in [
         (
-            "http://www.example.com:80/a/../b?c",
-            "in clear answered 308 (`https: redirect`)",
-            "answers 308 to https://www.example.com/b?c, for it came in clear (`https: redirect`)",
+            TLS,
+            "wild.example.com:80/a/../b?c",
+            "answered 308 to https://wild.example.com/b?c (`https: redirect`)",
+            false,
         ),
+        (TLS, "only.example.com/", "answered 403 (`https: only`)", false),
+        (TLS, "allow.example.com/", "served (`https: allow`)", true),
+        (TLS, "wild.example.com/.well-known/acme-challenge/x", "served: an ACME challenge is asked for in clear", true),
         (
-            "http://only.example.com/",
-            "in clear answered 403 (`https: only`)",
-            "answers 403, for it came in clear (`https: only`)",
+            auto,
+            "wild.example.com/",
+            "answered 308 to https://wild.example.com/ when a certificate for this host is loaded on every node, else served",
+            true,
         ),
-        ("http://allow.example.com/", "in clear served (`https: allow`)", "forwards to a:80"),
+        (auto, "auto.example.org/", "served: no certificate is for this host", true),
+        // who must show a certificate cannot do so in clear
+        (
+            auto,
+            "www.example.com/",
+            "answered 308 to https://www.example.com/ when a certificate for this host is loaded on every node, else 403: clients of this host must show a certificate",
+            false,
+        ),
+        (auto, "admin.example.com/", "answered 403: clients of this host must show a certificate", false),
     ] {
-        let (block, actions) = https_of(TLS, url);
-        assert_eq!((block[0].as_str(), actions), (in_clear, vec![action.to_owned()]), "{url}");
+        let (block, actions) = https_of(file, &format!("http://{url}"));
+        let done = if is_reached { "forwards to a:80" } else { in_clear };
+        assert_eq!((block[0].as_str(), actions), (&*format!("in clear {in_clear}"), vec![done.to_owned()]), "{url}");
         // and over https all of them do what they are for
-        let (block, actions) = https_of(TLS, &url.replace("http:", "https:").replace(":80/", "/"));
+        let (block, actions) = https_of(file, &format!("https://{url}").replace(":80/", "/"));
         assert!(!block.iter().any(|line| line.starts_with("in clear")), "{block:?}");
         assert_eq!(actions, ["forwards to a:80"], "{url}");
     }
-    let file = TLS.replace("defaults: {https: redirect}\n", "");
-    let (block, actions) = https_of(&file, "http://www.example.com/");
-    let wanted = "in clear answered 308 to https://www.example.com/ when a certificate for this host is loaded on every \
-                  node, else served";
-    assert_eq!((block[0].as_str(), actions), (wanted, vec!["forwards to a:80".to_owned()]));
 }
 
 #[test]
 fn what_a_trusted_proxy_took_over_https_is_not_in_clear() {
-    let explained = explain_of(TLS, "http://www.example.com/", "GET", &["X-Forwarded-Proto: https"], "10.1.1.1");
+    let explained = explain_of(TLS, "http://wild.example.com/", "GET", &["X-Forwarded-Proto: https"], "10.1.1.1");
     assert_eq!(explained.https.unwrap().in_clear, None);
     assert_eq!(explained.route.unwrap().action, ["forwards to a:80"]);
+    // but it is no certificate of the client
+    let explained = explain_of(TLS, "http://www.example.com/", "GET", &["X-Forwarded-Proto: https"], "10.1.1.1");
+    let refused = "answered 403: clients of this host must show a certificate";
+    assert_eq!(explained.https.unwrap().in_clear.as_deref(), Some(refused));
+    assert!(explained.route.unwrap().app.is_none());
 }
 
 #[test]
@@ -234,22 +253,22 @@ fn a_host_has_the_certificates_of_its_name_else_of_its_wildcard_else_those_of_th
     let url = |host: &str| format!("https://{host}/");
     let www = https_of(TLS, &url("www.example.com")).0;
     let wanted = [
-        "certificate Secret shop/ecdsa (line 12)",
-        "certificate Secret shop/rsa (line 13)",
+        "certificate Secret shop/ecdsa (line 14)",
+        "certificate Secret shop/rsa (line 15)",
         "client certificate required, of the authority in Secret ca",
         "hsts max-age=31536000",
     ];
     assert_eq!(www, wanted);
-    assert_eq!(https_of(TLS, &url("only.example.com")).0, ["certificate Secret wild (line 11)"]);
+    assert_eq!(https_of(TLS, &url("only.example.com")).0, ["certificate Secret wild (line 13)"]);
     let none = ["certificate none is for this host: a handshake ends with an alert"];
     assert_eq!(https_of(TLS, &url("none.example.org")).0, none);
     // a wildcard of certificates is one label, and a host without routes has a certificate all the same
     assert_eq!(https_of(TLS, &url("a.b.example.com")).0, none);
-    assert_eq!(https_of(TLS, &url("other.example.com")).0, ["certificate Secret wild (line 11)"]);
+    assert_eq!(https_of(TLS, &url("other.example.com")).0, ["certificate Secret wild (line 13)"]);
     let default = format!("{TLS}  default: any.example.com\n");
     assert_eq!(
         https_of(&default, &url("none.example.org")).0,
-        ["certificate Secret wild (line 11; that of `default`, no entry is for this host)"]
+        ["certificate Secret wild (line 13; that of `default`: unless it has this name too, the answer is 421)"]
     );
 }
 

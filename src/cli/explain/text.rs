@@ -66,14 +66,15 @@ fn write_winner(winner: &Winner, file: &str, out: &mut String) -> fmt::Result {
 }
 
 fn write_transport(transport: &Transport, out: &mut String) -> fmt::Result {
-    let Transport { in_clear, hsts, certificates, is_default, client_certificate } = transport;
+    let Transport { in_clear, ends: _, hsts, certificates, is_default, client_certificate } = transport;
     writeln!(out, "\nHTTPS")?;
     let mut line = |name: &str, value: &str| writeln!(out, "  {name:WIDTH$} {value}");
     if let Some(in_clear) = in_clear {
         line("in clear", in_clear)?;
     }
     for Shown { line: number, source } in certificates {
-        let whose = if *is_default { "; that of `default`, no entry is for this host" } else { "" };
+        let whose =
+            if *is_default { "; that of `default`: unless it has this name too, the answer is 421" } else { "" };
         line("certificate", &format!("{source} (line {number}{whose})"))?;
     }
     if certificates.is_empty() {

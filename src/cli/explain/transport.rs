@@ -12,6 +12,9 @@ use crate::routing::Target;
 pub(super) struct Transport {
     /// What becomes of it because it came in clear; nothing when it did not, or when no route takes it.
     pub(super) in_clear: Option<String>,
+    /// That is all that becomes of it: it stands before everything else that a route does.
+    #[serde(skip)]
+    pub(super) ends: bool,
     /// The value of `Strict-Transport-Security` in its answer.
     pub(super) hsts: Option<String>,
     /// The certificates that a client may be shown for this host, one of them as it can use them.
@@ -30,14 +33,52 @@ pub(super) struct Shown {
     pub(super) source: String,
 }
 
-/// What a request in clear ends with, when it never gets to what its route does.
-pub(super) fn ends_in_clear(rule: &Route, target: &Target, is_clear: bool) -> Option<String> {
-    match rule.https {
-        Https::Redirect if is_clear => {
-            Some(format!("answers 308 to {}, for it came in clear (`https: redirect`)", secure(target)))
+/// How the request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Over a handshake with us.
+    Tls,
+    /// In clear, from a proxy that is believed when it says https.
+    Proxy,
+    /// In clear.
+    Clear,
+}
+
+/// Where it goes on, as `proxy::https` decides it. Which certificates are loaded only the cluster knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    On,
+    Redirected,
+    Refused,
+    /// Redirected when a certificate is loaded on every node; else it is refused or goes on.
+    WhenLoaded {
+        else_refused: bool,
+    },
+}
+
+/// What an authority asks for in clear to know that a host is ours (RFC 8555 8.3).
+const CHALLENGE: &str = "/.well-known/acme-challenge/";
+
+fn way(rule: &Route, target: &Target, own: &[&CertificateEntry], arrival: Arrival) -> Way {
+    let is_closed = own.first().and_then(|entry| entry.client_ca.as_ref()).is_some_and(ClientCa::is_required);
+    match (rule.https, arrival) {
+        (_, Arrival::Tls) => Way::On,
+        // what a proxy in front says is no client certificate
+        (_, Arrival::Proxy) => {
+            if is_closed {
+                Way::Refused
+            } else {
+                Way::On
+            }
         }
-        Https::Only if is_clear => Some("answers 403, for it came in clear (`https: only`)".to_owned()),
-        _ => None,
+        (Https::Redirect | Https::Auto, Arrival::Clear) if is_closed => Way::WhenLoaded { else_refused: true },
+        (_, Arrival::Clear) if is_closed => Way::Refused,
+        (Https::Allow, Arrival::Clear) => Way::On,
+        (Https::Only, Arrival::Clear) => Way::Refused,
+        (_, Arrival::Clear) if target.path().starts_with(CHALLENGE) => Way::On,
+        (Https::Redirect, Arrival::Clear) => Way::Redirected,
+        (Https::Auto, Arrival::Clear) if own.is_empty() => Way::On,
+        (Https::Auto, Arrival::Clear) => Way::WhenLoaded { else_refused: false },
     }
 }
 
@@ -47,26 +88,21 @@ fn secure(target: &Target) -> String {
 }
 
 impl Transport {
-    pub(super) fn new(tls: &Tls, target: &Target, rule: Option<&Route>, is_clear: bool) -> Transport {
+    pub(super) fn new(tls: &Tls, target: &Target, rule: Option<&Route>, arrival: Arrival) -> Transport {
         let own = tls.entries_of(target.host());
         let is_default = own.is_empty() && tls.default.is_some();
-        let in_clear = rule.filter(|_| is_clear).map(|rule| match rule.https {
-            Https::Redirect => "answered 308 (`https: redirect`)".to_owned(),
-            Https::Only => "answered 403 (`https: only`)".to_owned(),
-            Https::Allow => "served (`https: allow`)".to_owned(),
-            Https::Auto if own.is_empty() => "served: no certificate is for this host".to_owned(),
-            Https::Auto => format!(
-                "answered 308 to {} when a certificate for this host is loaded on every node, else served",
-                secure(target)
-            ),
-        });
-        let hsts = rule.filter(|_| !is_clear).and_then(|rule| rule.hsts);
+        let way = rule.map(|rule| (rule, way(rule, target, &own, arrival)));
+        let ends = way.is_some_and(|(_, way)| !matches!(way, Way::On | Way::WhenLoaded { else_refused: false }));
+        let in_clear =
+            way.filter(|_| arrival != Arrival::Tls).and_then(|(rule, way)| told(rule, way, target, &own, arrival));
+        let hsts = rule.filter(|_| arrival != Arrival::Clear && !ends).and_then(|rule| rule.hsts);
         let entries = match &tls.default {
             Some(default) if is_default => tls.entries_of(default),
             _ => own,
         };
         Transport {
             in_clear,
+            ends,
             hsts: hsts.map(|age| format!("max-age={}", age.as_secs())),
             // the same in all entries of a host
             client_certificate: entries.first().and_then(|entry| entry.client_ca.as_ref()).map(asked_for),
@@ -74,6 +110,26 @@ impl Transport {
             is_default,
         }
     }
+}
+
+fn told(rule: &Route, way: Way, target: &Target, own: &[&CertificateEntry], arrival: Arrival) -> Option<String> {
+    let loaded =
+        || format!("answered 308 to {} when a certificate for this host is loaded on every node", secure(target));
+    Some(match way {
+        Way::On if arrival == Arrival::Proxy => return None,
+        Way::On if rule.https == Https::Allow => "served (`https: allow`)".to_owned(),
+        Way::On if own.is_empty() && rule.https == Https::Auto => "served: no certificate is for this host".to_owned(),
+        Way::On => "served: an ACME challenge is asked for in clear".to_owned(),
+        Way::Redirected => format!("answered 308 to {} (`https: redirect`)", secure(target)),
+        Way::Refused if rule.https == Https::Only && arrival == Arrival::Clear => {
+            "answered 403 (`https: only`)".to_owned()
+        }
+        Way::Refused => "answered 403: clients of this host must show a certificate".to_owned(),
+        Way::WhenLoaded { else_refused: false } => format!("{}, else served", loaded()),
+        Way::WhenLoaded { else_refused: true } => {
+            format!("{}, else 403: clients of this host must show a certificate", loaded())
+        }
+    })
 }
 
 fn shown(CertificateEntry { line, source, .. }: &CertificateEntry) -> Shown {

@@ -89,6 +89,13 @@ pub enum TlsVersion {
     V13,
 }
 
+impl ClientCa {
+    /// Who shows no certificate is refused.
+    pub fn is_required(&self) -> bool {
+        self.mode == ClientAuth::Require
+    }
+}
+
 impl Tls {
     /// The entries whose certificates a host may get, in file order: those of its exact name, else those of the wildcard
     /// one label above it; none when there is neither. `host` is in its one form, as in [`HostPattern::Exact`].
