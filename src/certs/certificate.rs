@@ -171,7 +171,11 @@ fn facts(der: &CertificateDer<'_>) -> Result<Facts, Bad> {
     let bits = |bits: usize| u16::try_from(bits).unwrap_or(u16::MAX);
     let key_type = match parsed.public_key().parsed() {
         Ok(PublicKey::RSA(rsa)) => KeyType::Rsa(bits(rsa.key_size())),
-        Ok(PublicKey::EC(point)) => KeyType::Ecdsa(bits(point.key_size())),
+        Ok(PublicKey::EC(point)) => match bits(point.key_size()) {
+            // counted in whole bytes of a coordinate, of which P-521 does not fill the last
+            528 => KeyType::Ecdsa(521),
+            bits => KeyType::Ecdsa(bits),
+        },
         Ok(PublicKey::Unknown(_))
             if parsed.public_key().algorithm.algorithm == x509_parser::oid_registry::OID_SIG_ED25519 =>
         {
@@ -195,7 +199,7 @@ impl fmt::Display for KeyType {
 }
 
 /// Seconds for people: the largest unit of which there are two.
-struct Span<'a>(&'a i64);
+pub(super) struct Span<'a>(pub(super) &'a i64);
 
 impl fmt::Display for Span<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

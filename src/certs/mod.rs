@@ -10,6 +10,7 @@
 
 mod certificate;
 mod clients;
+mod concern;
 mod host;
 mod store;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tickets;
 
 pub use certificate::{Certificate, Fault, KeyType};
 pub use clients::{ClientCa, Policy};
+pub use concern::{Concern, EXPIRY_NOTICE};
 pub use host::{ALPN_H2, Clients, Host, Maker};
 pub use store::Store;
 pub use tickets::{TicketKey, Tickets};
