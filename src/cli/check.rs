@@ -1,8 +1,11 @@
 //! `gatepost check`: reads routes files as the running program would and says everything that is wrong.
 
+mod certificates;
+
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use owo_colors::{OwoColorize, Style};
@@ -18,7 +21,8 @@ const NEARLY_FULL: usize = CONFIG_MAP_BYTES / 10 * 8;
 
 /// Read routes files as the running program would and say everything that is wrong, with its place.
 ///
-/// A file may also be a whole ConfigMap manifest; lines are then the manifest's.
+/// A file may also be a whole ConfigMap manifest; lines are then the manifest's. Certificates that are files are read and
+/// judged, too; what is in Secrets only the cluster knows.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gatepost check routes.yaml\n  kubectl get configmap gatepost -o yaml | gatepost check -\n\nExit codes: 0 all is well (or only warnings), 1 something is wrong, 2 wrong usage."
@@ -61,7 +65,8 @@ pub(super) struct Checked {
 impl Check {
     pub(super) fn run(self) -> ExitCode {
         let Check { files, format } = self;
-        let reports: Vec<Report> = files.iter().map(read).collect();
+        let now = seconds(SystemTime::now());
+        let reports: Vec<Report> = files.iter().map(|file| read(file, now)).collect();
         let text = match format {
             Format::Text => human(&reports, is_colourful()),
             Format::Json => machine(&reports),
@@ -76,26 +81,37 @@ fn is_colourful() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn read(path: &PathBuf) -> Report {
+/// Unix time. A clock before 1970 is told as 1970: every certificate is then one of the future.
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn read(path: &Path, now: i64) -> Report {
     let is_stdin = path.as_os_str() == "-";
     let file = if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() };
+    // as for the program that reads the file: relative names are below its folder
+    let folder = path.parent().filter(|_| !is_stdin).unwrap_or(Path::new(""));
     let mut bytes = Vec::new();
     let got =
         if is_stdin { std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes) } else { std::fs::read(path) };
     let result = got
         .map_err(|error| format!("cannot be read: {error}"))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}")))
-        .map(|text| check(&text, &file));
+        .map(|text| check(&text, &file, folder, now));
     Report { file, result }
 }
 
 /// Reads a text as a process would that has not served anything yet.
-pub(super) fn check(text: &str, file: &str) -> Checked {
+pub(super) fn check(text: &str, file: &str, folder: &Path, now: i64) -> Checked {
     let bytes = text.len();
     let (routes, problems) = match config::parse(text, file) {
         Err(refused) => (0, refused.problems),
         Ok(parsed) => match parsed.settle(None) {
-            Ok((config, problems)) => (config.routes.len(), problems),
+            Ok((config, mut problems)) => {
+                problems.extend(certificates::problems(&config, text, (file, folder), now));
+                (config.routes.len(), problems)
+            }
             Err(refused) => (0, refused.problems),
         },
     };

@@ -109,18 +109,20 @@ impl Problem {
         text
     }
 
-    pub(super) fn with_path(mut self, path: String) -> Problem {
+    /// The same at this path of keys.
+    pub fn with_path(mut self, path: String) -> Problem {
         self.path = path;
         self
     }
 
-    pub(super) fn with_hint(mut self, hint: Option<String>) -> Problem {
+    /// The same with how to put it right.
+    pub fn with_hint(mut self, hint: Option<String>) -> Problem {
         self.hint = hint;
         self
     }
 
     /// Keeps what `snippet` shows of `line`; `width` characters from `column` on are marked.
-    pub(super) fn with_excerpt(mut self, line: &str, width: u32) -> Problem {
+    pub fn with_excerpt(mut self, line: &str, width: u32) -> Problem {
         let column = self.column.max(1) as usize - 1;
         let skipped = column.saturating_sub(EXCERPT / 2);
         let text: String =

@@ -7,7 +7,7 @@ const BAD: &str =
     "routes:\n  - host: www.example.com\n    bakend: web:8080\n  - host: b.example.com\n    backend: web:8080\n";
 
 fn report(text: &str) -> Report {
-    Report { file: "r.yaml".to_owned(), result: Ok(check(text, "r.yaml")) }
+    Report { file: "r.yaml".to_owned(), result: Ok(check(text, "r.yaml", Path::new(""), 0)) }
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn programs_get_the_same() {
 
 #[test]
 fn what_cannot_be_read_is_wrong() {
-    let report = read(&PathBuf::from("/nowhere/routes.yaml"));
+    let report = read(Path::new("/nowhere/routes.yaml"), 0);
     assert!(!report.is_good());
     assert!(human(&[report], false).starts_with("/nowhere/routes.yaml: cannot be read: "));
 }
