@@ -31,10 +31,10 @@ impl FromStr for SecretName {
         if let Some(namespace) = namespace
             && !is_label(namespace)
         {
-            return Err(unnamed("namespace", namespace, |namespace| is_label(namespace)));
+            return Err(unnamed("namespace", namespace, is_label));
         }
         if !is_subdomain(name) {
-            return Err(unnamed("Secret", name, |name| is_subdomain(name)));
+            return Err(unnamed("Secret", name, is_subdomain));
         }
         Ok(SecretName { namespace: namespace.map(str::to_owned), name: name.to_owned() })
     }
