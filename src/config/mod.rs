@@ -46,8 +46,6 @@ pub use schema::schema;
 pub use settle::Parsed;
 pub use units::{Duration, Size};
 
-use std::path::PathBuf;
-
 use file::{Kind, Node, Unread};
 use keys::File;
 use problem::Place;
@@ -67,8 +65,6 @@ pub struct Options {
     /// Certificates and keys that are named as files make the section `tls` bad: what comes from a ConfigMap may not make
     /// the proxy read files of its node. A text inside a manifest never may.
     pub refuse_files: bool,
-    /// Files that are named relatively are below this folder, that of the routes file; left as they are when it is empty.
-    pub folder: PathBuf,
 }
 
 /// Reads a routes file, or a ConfigMap manifest with one inside. `origin` is the name shown in problems.

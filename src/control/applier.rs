@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -24,8 +24,7 @@ pub struct Applier {
     metrics: Arc<Metrics>,
     ready: Condition,
     allow_local_backends: bool,
-    /// The folder of the routes file, when certificates may be files.
-    files_below: Option<PathBuf>,
+    allow_files: bool,
     state: Option<State>,
     /// What `state` has or will soon have on disk.
     saved: Saved,
@@ -58,7 +57,7 @@ impl Applier {
             metrics,
             ready,
             allow_local_backends: false,
-            files_below: None,
+            allow_files: false,
             state: None,
             saved: Saved::default(),
             last: None,
@@ -82,10 +81,10 @@ impl Applier {
         self
     }
 
-    /// Certificates and keys may be files, relative ones below `folder`. They may not, unless this says so: a ConfigMap
-    /// must not make the proxy read files of its node.
-    pub(super) fn allow_files(mut self, folder: &Path) -> Applier {
-        self.files_below = Some(folder.to_owned());
+    /// Whether certificates and keys may be files. They may not, unless this says so: a ConfigMap must not make the proxy
+    /// read files of its node.
+    pub(super) fn allow_files(mut self, allow: bool) -> Applier {
+        self.allow_files = allow;
         self
     }
 
@@ -210,11 +209,8 @@ impl Applier {
     }
 
     fn judge_or_panic(&self, text: &str, origin: &str) -> Result<Judged, Vec<Problem>> {
-        let options = config::Options {
-            refuse_local_backends: !self.allow_local_backends,
-            refuse_files: self.files_below.is_none(),
-            folder: self.files_below.clone().unwrap_or_default(),
-        };
+        let options =
+            config::Options { refuse_local_backends: !self.allow_local_backends, refuse_files: !self.allow_files };
         let parsed = config::parse_with(text, origin, &options).map_err(|refused| refused.problems)?;
         let last = self.last.as_ref();
         let (mut config, mut problems) = parsed.settle(last).map_err(|refused| refused.problems)?;

@@ -34,7 +34,8 @@ pub struct CertificateEntry {
 pub enum CertificateSource {
     /// A Secret of type `kubernetes.io/tls`.
     Secret(SecretName),
-    /// PEM files; only in a local routes file.
+    /// PEM files, named as they are written: relative ones are below the folder of the routes file, which is known to
+    /// whoever reads them. Only in a local routes file.
     Files {
         /// The chain, the host's own first.
         certificate: PathBuf,
@@ -66,7 +67,7 @@ pub struct ClientCa {
 pub enum ClientCaSource {
     /// The key `ca.crt` of a Secret of any type.
     Secret(SecretName),
-    /// A PEM file; only in a local routes file.
+    /// A PEM file, as those of a certificate; only in a local routes file.
     File(PathBuf),
 }
 

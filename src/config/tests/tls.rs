@@ -49,19 +49,6 @@ fn an_entry_has_its_line_its_hosts_and_its_source() {
 }
 
 #[test]
-fn files_are_relative_to_the_folder_of_the_routes_file() {
-    let text = format!(
-        "{ROUTES}tls: {{certificates: [{{host: a, files: {{certificate: a.crt, key: /k/a.key}}, clientCa: {{file: ../ca}}}}]}}\n"
-    );
-    let options = Options { folder: "/etc/gatepost".into(), ..Options::default() };
-    let (config, _) = parse_with(&text, "x", &options).unwrap().settle(None).unwrap();
-    let entry = &config.tls.certificates[0];
-    let files = CertificateSource::Files { certificate: "/etc/gatepost/a.crt".into(), key: "/k/a.key".into() };
-    assert_eq!(entry.source, files);
-    assert_eq!(entry.client_ca.as_ref().unwrap().source, ClientCaSource::File("/etc/gatepost/../ca".into()));
-}
-
-#[test]
 fn a_config_map_cannot_make_gatepost_read_files_of_its_node() {
     for (entry, key) in [
         ("{host: a, files: {certificate: a, key: b}}", "files"),

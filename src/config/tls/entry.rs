@@ -127,7 +127,7 @@ impl Decode for FilePath {
             reader.error(node.place, "this is no name of a file", "write it like `tls/www.example.com.crt`");
             return None;
         }
-        Some(FilePath(reader.options.folder.join(text)))
+        Some(FilePath(PathBuf::from(text)))
     }
 
     fn schema(_: &mut Definitions) -> Value {
