@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use super::bind::Admin;
 use super::{Process, Source, system};
 use crate::backoff::Backoff;
-use crate::control::{self, Applier, ConfigMapName, Kubernetes, Patience};
-use crate::lifecycle::{Readiness, Stage};
+use crate::certs::{Store, Tickets};
+use crate::control::{self, Applier, Certificates, ConfigMapName, Kubernetes, Patience, SecretDir};
+use crate::lifecycle::{Condition, Readiness, Stage};
 use crate::proxy::Endpoint;
 use crate::published::Writer;
 use crate::routing::RouteTable;
@@ -32,6 +34,8 @@ pub(super) struct Routes {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) allow_local_backends: bool,
     pub(super) writer: Writer<RouteTable>,
+    pub(super) certificates: Writer<Store>,
+    pub(super) secret_dir: Option<PathBuf>,
 }
 
 /// The running thread.
@@ -67,7 +71,20 @@ impl ControlPlane {
             }
         };
         let patience = if process.is_pod { Patience::Endless } else { Patience::UntilFault };
-        let feed = Feed { source: routes.source, namespace: routes.namespace, applier, patience, tell_namespace };
+        let kept = routes.secret_dir.as_deref().map(SecretDir::open).transpose().context("--secret-dir")?;
+        let tickets = Tickets::new(&[]);
+        let certificates = Certificates::new(routes.certificates, process.metrics.clone(), tickets);
+        let certificates_ready = process.readiness.condition("certificates");
+        let feed = Feed {
+            source: routes.source,
+            namespace: routes.namespace,
+            applier,
+            patience,
+            tell_namespace,
+            certificates,
+            certificates_ready,
+            kept,
+        };
         let about = About {
             readiness: process.readiness.clone(),
             stage: process.lifecycle.stage(),
@@ -131,42 +148,64 @@ impl ControlPlane {
     }
 }
 
-/// What feeds the table.
+/// What feeds the table and the store of certificates.
 struct Feed {
     source: Source,
     namespace: Option<String>,
     applier: Applier,
     patience: Patience,
     tell_namespace: oneshot::Sender<String>,
+    certificates: Certificates,
+    certificates_ready: Condition,
+    kept: Option<SecretDir>,
 }
 
 impl Feed {
-    /// Runs the source; whatever it returns is why it should not have ended.
+    /// Runs the sources; whatever it returns is why they should not have ended.
     async fn run(self) -> anyhow::Error {
-        let Feed { source, namespace, applier, patience, tell_namespace } = self;
-        let ended = match source {
+        let Feed { source, namespace, applier, patience, tell_namespace, certificates, certificates_ready, kept } =
+            self;
+        let sections = applier.sections();
+        let feed = |place| {
+            let task = control::run_certificates(certificates, sections, certificates_ready, place);
+            telemetry::spawn("certificates", task)
+        };
+        match source {
             Source::File(path) => {
                 let _ = tell_namespace.send(namespace.unwrap_or_else(system::namespace));
-                control::run_file(path, applier, patience).await
+                let certificates = feed(control::Place::beside(&path));
+                either(control::run_file(path, applier, patience), certificates).await
             }
             Source::ConfigMap { namespace: of_config_map, name, kubeconfig } => {
-                let kubernetes = loop_connect(kubeconfig.as_deref(), namespace.as_deref(), patience).await;
-                match kubernetes {
-                    Err(error) => Err(error),
-                    Ok(kubernetes) => {
-                        // a Service without a namespace is one beside the ConfigMap
-                        let beside = of_config_map.as_deref().unwrap_or(kubernetes.namespace()).to_owned();
-                        let _ = tell_namespace.send(beside);
-                        let name = ConfigMapName { namespace: of_config_map, name };
-                        control::run_config_map(kubernetes, name, applier, patience).await
-                    }
-                }
+                let kubernetes = match loop_connect(kubeconfig.as_deref(), namespace.as_deref(), patience).await {
+                    Err(error) => return error.into(),
+                    Ok(kubernetes) => kubernetes,
+                };
+                // a Service without a namespace is one beside the ConfigMap
+                let beside = of_config_map.as_deref().unwrap_or(kubernetes.namespace()).to_owned();
+                let _ = tell_namespace.send(beside);
+                let certificates = feed(control::Place::Secrets { kubernetes: kubernetes.clone(), kept });
+                let name = ConfigMapName { namespace: of_config_map, name };
+                either(control::run_config_map(kubernetes, name, applier, patience), certificates).await
             }
-        };
-        match ended {
+        }
+    }
+}
+
+/// Waits for the first of two that should not end.
+async fn either(
+    routes: impl Future<Output = Result<(), control::Error>>,
+    certificates: JoinHandle<()>,
+) -> anyhow::Error {
+    tokio::select! {
+        ended = routes => match ended {
             Ok(()) => anyhow::anyhow!("the source of the routes has ended without being asked to"),
             Err(error) => error.into(),
-        }
+        },
+        ended = certificates => match ended {
+            Ok(()) => anyhow::anyhow!("the source of the certificates has ended without being asked to"),
+            Err(error) => error.into(),
+        },
     }
 }
 

@@ -109,6 +109,7 @@ async fn supervise(
         admin,
         workers,
         state_dir,
+        secret_dir,
         allow_local_backends,
         cluster_domain,
         resolver,
@@ -121,13 +122,21 @@ async fn supervise(
     let workers = workers.unwrap_or_else(system::workers);
     let (writer, reader) = published::channel(None);
     // handshakes that come before the first certificates are told that there are none
-    let (_certificates, certificates) = published::channel(Some(Arc::new(Store::default())));
+    let (certificates_writer, certificates) = published::channel(Some(Arc::new(Store::default())));
     // outside a pod a port that is taken or forbidden is told before anything is started
     let http = http.into_iter().map(Endpoint::http);
     let endpoints: Vec<Endpoint> = http.chain(https.into_iter().map(Endpoint::https)).collect();
     let bound = bind::first(&endpoints, workers, process.is_pod)?;
     let admin = bind::admin(&admin, process.is_pod)?;
-    let routes = Routes { source, namespace, state_dir, allow_local_backends, writer };
+    let routes = Routes {
+        source,
+        namespace,
+        state_dir,
+        allow_local_backends,
+        writer,
+        certificates: certificates_writer,
+        secret_dir,
+    };
     let reached = bound.as_ref().map_or(&*endpoints, |bound| bound.endpoints()).to_vec();
     let mut control = ControlPlane::start(process, routes, admin, &reached)?;
 

@@ -23,6 +23,8 @@ pub struct Serve {
     pub workers: Option<usize>,
     /// Where the last good routes are kept.
     pub state_dir: Option<PathBuf>,
+    /// Where the last good certificates are kept; a folder on a tmpfs.
+    pub secret_dir: Option<PathBuf>,
     /// Whether routes may lead to this machine itself.
     pub allow_local_backends: bool,
     /// DNS domain of the cluster; `None` = what resolv.conf tells.

@@ -62,6 +62,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "DIR", env = "GATEPOST_STATE_DIR")]
     state_dir: Option<PathBuf>,
 
+    /// Keep the last good certificates here, for the same; refused unless it is a tmpfs
+    #[arg(long, value_name = "DIR", env = "GATEPOST_SECRET_DIR")]
+    secret_dir: Option<PathBuf>,
+
     /// A ConfigMap may name backends on this machine itself (a file given with --routes always may)
     #[arg(long, env = "GATEPOST_ALLOW_LOCAL_BACKENDS", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
     allow_local_backends: bool,
@@ -131,6 +135,7 @@ impl Serve {
             admin,
             workers,
             state_dir,
+            secret_dir,
             allow_local_backends,
             cluster_domain,
             resolver,
@@ -169,6 +174,7 @@ impl Serve {
             admin,
             workers: workers.map(usize::from),
             state_dir,
+            secret_dir,
             cluster_domain,
             resolver,
             log: log.map(Into::into),

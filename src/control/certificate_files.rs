@@ -12,9 +12,9 @@ use rustls::crypto::CryptoProvider;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use super::certificates::{Material, Pem};
+use super::certificates::{Material, Pem, SourceName};
 use super::look::Look;
-use super::supply::News;
+use super::news::{News, Nothing};
 use crate::certs::{Certificate, MAX_PEM};
 use crate::config::{CertificateSource, ClientCaSource, Tls};
 
@@ -36,16 +36,10 @@ pub(super) struct Files {
 }
 
 struct Source {
-    name: Name,
+    name: SourceName,
     /// What was told of it.
     told: Option<String>,
     is_good: bool,
-}
-
-#[derive(Clone, PartialEq)]
-enum Name {
-    Certificate(CertificateSource),
-    Authority(ClientCaSource),
 }
 
 impl Files {
@@ -63,17 +57,14 @@ impl Files {
 
     /// Looks at the files of this section from now on.
     pub(super) fn section(&mut self, section: &Tls) {
-        let certificates = section.certificates.iter().map(|entry| Name::Certificate(entry.source.clone()));
-        let authorities = section.certificates.iter().filter_map(|entry| entry.client_ca.as_ref());
-        let authorities = authorities.map(|ca| Name::Authority(ca.source.clone()));
         let mut before = std::mem::take(&mut self.sources);
-        for name in certificates.chain(authorities) {
+        for name in SourceName::all(section) {
             if self.sources.iter().all(|known| known.name != name) {
                 let known = before.iter().position(|known| known.name == name).map(|place| before.swap_remove(place));
                 self.sources.push(known.unwrap_or(Source { name, told: None, is_good: false }));
             }
         }
-        let paths = self.sources.iter().flat_map(|source| source.name.paths());
+        let paths = self.sources.iter().flat_map(|source| paths(&source.name));
         self.look = Look::at(paths.map(|path| self.folder.join(path)).collect());
         self.is_new = true;
     }
@@ -121,28 +112,24 @@ impl Files {
     }
 
     /// What one of them has.
-    fn look_at(&self, name: &Name) -> News {
+    fn look_at(&self, name: &SourceName) -> News {
         let file = |path: &Path| read(&self.folder.join(path));
         match name {
-            Name::Certificate(source) => {
-                let material = match source {
-                    CertificateSource::Files { certificate, key } => {
-                        self.pair((certificate, file(certificate)), (key, file(key)))
-                    }
-                    CertificateSource::Secret(_) => secret(),
-                };
+            SourceName::Certificate(source @ CertificateSource::Files { certificate, key }) => {
+                let material = self.pair((certificate, file(certificate)), (key, file(key)));
                 News::Certificate(source.clone(), material)
             }
-            Name::Authority(source) => {
-                let material = match source {
-                    ClientCaSource::File(path) => match file(path) {
-                        Ok(pem) => Material::Found { version: self.version(&[&pem]), content: pem.to_vec() },
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => Material::Absent,
-                        Err(error) => self.unusable(path, &error),
-                    },
-                    ClientCaSource::Secret(_) => secret(),
+            SourceName::ClientCa(source @ ClientCaSource::File(path)) => {
+                let material = match file(path) {
+                    Ok(pem) => Material::Found { version: self.version(&[&pem]), content: pem.to_vec() },
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Material::Absent,
+                    Err(error) => self.unusable(path, &error),
                 };
                 News::Authority(source.clone(), material)
+            }
+            SourceName::Certificate(CertificateSource::Secret(_)) | SourceName::ClientCa(ClientCaSource::Secret(_)) => {
+                let reason = "there are no Secrets with --routes: name files";
+                News::nothing(name.clone(), &Nothing::unusable(reason, "none"))
             }
         }
     }
@@ -177,11 +164,6 @@ fn read(path: &Path) -> Read {
     std::fs::read(path).map(Zeroizing::new)
 }
 
-fn secret<T>() -> Material<T> {
-    let reason = "there are no Secrets with --routes: name files".to_owned();
-    Material::Unusable { reason, version: "none".to_owned() }
-}
-
 fn is_good(news: &News, provider: &CryptoProvider) -> bool {
     match news {
         News::Certificate(_, Material::Found { content, .. }) => {
@@ -192,12 +174,13 @@ fn is_good(news: &News, provider: &CryptoProvider) -> bool {
     }
 }
 
-impl Name {
-    fn paths(&self) -> Vec<&Path> {
-        match self {
-            Name::Certificate(CertificateSource::Files { certificate, key }) => vec![certificate, key],
-            Name::Authority(ClientCaSource::File(path)) => vec![path],
-            Name::Certificate(CertificateSource::Secret(_)) | Name::Authority(ClientCaSource::Secret(_)) => Vec::new(),
+/// The files of a source.
+fn paths(name: &SourceName) -> Vec<&Path> {
+    match name {
+        SourceName::Certificate(CertificateSource::Files { certificate, key }) => vec![certificate, key],
+        SourceName::ClientCa(ClientCaSource::File(path)) => vec![path],
+        SourceName::Certificate(CertificateSource::Secret(_)) | SourceName::ClientCa(ClientCaSource::Secret(_)) => {
+            Vec::new()
         }
     }
 }

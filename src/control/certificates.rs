@@ -132,6 +132,7 @@ impl Certificates {
         }
         let (newest, version, pem) = match material {
             Material::Absent => (Newest::Absent, None, None),
+            Material::Hidden => (Newest::Hidden, material.version().map(str::to_owned), None),
             Material::Unusable { reason, version } => (Newest::Broken(reason), Some(version), None),
             Material::Found { content, version } => match Certificate::read(&content.chain, &content.key, provider) {
                 Ok(read) => (Newest::Readable(Arc::new(read)), Some(version), Some(content)),
@@ -313,6 +314,9 @@ impl Certificates {
 
     /// Tells a finding, together with the same of other hosts, unless it has been told.
     fn tell(&mut self, findings: &mut Vec<Finding>, host: &str, finding: Finding) {
+        if finding.kind == Kind::Hidden {
+            return;
+        }
         if !self.told.insert((finding.source.clone(), finding.kind, finding.upshot, host.into())) {
             return;
         }

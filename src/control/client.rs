@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use kube::Resource;
 use kube::client::{Body, ClientBuilder, DynBody};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::sync::watch;
@@ -25,6 +27,8 @@ pub struct Kubernetes {
     pub(super) client: kube::Client,
     /// Changes whenever a call succeeds.
     pub(super) answers: watch::Receiver<()>,
+    /// The ConfigMap that the routes come from, once it was read: Events are about it.
+    pub(super) subject: watch::Sender<Option<ObjectReference>>,
     namespace: String,
 }
 
@@ -47,7 +51,19 @@ impl Kubernetes {
         let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
         let (answered, answers) = watch::channel(());
         let client = client(config, answered)?;
-        Ok(Kubernetes { client, answers, namespace })
+        Ok(Kubernetes { client, answers, subject: watch::Sender::new(None), namespace })
+    }
+
+    /// The ConfigMap that the routes come from is this one.
+    pub(super) fn is_about(&self, config_map: &ConfigMap) {
+        let (name, uid) = (&config_map.metadata.name, &config_map.metadata.uid);
+        self.subject.send_if_modified(|subject| {
+            let is_news = subject.as_ref().is_none_or(|known| (&known.name, &known.uid) != (name, uid));
+            if is_news {
+                *subject = Some(config_map.object_ref(&()));
+            }
+            is_news
+        });
     }
 
     /// The namespace that is meant where none is named.
@@ -134,21 +150,34 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What a call asks for, in the words of RBAC.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) resource: &'static str,
+    /// Empty for all of a namespace.
+    pub(super) name: String,
+    pub(super) namespace: String,
+    /// What grants it.
+    pub(super) manifest: &'static str,
+}
+
+impl Asked {
+    /// What the shipped Role grants.
+    pub(super) fn new(resource: &'static str, name: &str, namespace: &str) -> Asked {
+        let manifest = "deploy/rbac.yaml";
+        Asked { resource, name: name.to_owned(), namespace: namespace.to_owned(), manifest }
+    }
+}
+
 /// What the API server said, when it said that we may not.
-pub(super) fn refusal(
-    error: &kube::Error,
-    verb: &'static str,
-    resource: &'static str,
-    name: &str,
-    namespace: &str,
-) -> Option<Error> {
+pub(super) fn refusal(error: &kube::Error, verb: &'static str, asked: &Asked) -> Option<Error> {
     let kube::Error::Api(status) = error else { return None };
     let reason = status.message.clone();
     match status.code {
         401 => Some(Error::Unauthorized { reason }),
         403 => {
-            let (name, namespace) = (name.to_owned(), namespace.to_owned());
-            Some(Error::Forbidden(Forbidden { verb, resource, name, namespace, reason }))
+            let Asked { resource, name, namespace, manifest } = asked.clone();
+            Some(Error::Forbidden(Forbidden { verb, resource, name, namespace, manifest, reason }))
         }
         _ => None,
     }
@@ -180,7 +209,8 @@ mod tests {
     fn a_refusal_names_verb_resource_and_the_manifest_that_grants_it() {
         let status =
             kube::core::Status { code: 403, message: "configmaps is forbidden".to_owned(), ..Default::default() };
-        let error = refusal(&kube::Error::Api(Box::new(status)), "list", "configmaps", "gatepost", "edge").unwrap();
+        let error = refusal(&kube::Error::Api(Box::new(status)), "list", &Asked::new("configmaps", "gatepost", "edge"))
+            .unwrap();
         let text = error.to_string();
         for part in ["list", "configmaps", "\"gatepost\"", "\"edge\"", "deploy/rbac.yaml", "configmaps is forbidden"] {
             assert!(text.contains(part), "{part}: {text}");

@@ -11,7 +11,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, PostParams, Resource};
 use tokio::sync::mpsc;
 
-use super::client::{refusal, with_causes};
+use super::certificates::Finding;
+use super::client::{Asked, refusal, with_causes};
 use super::outcome::{Outcome, Reason};
 
 /// A write that takes longer is given up.
@@ -49,9 +50,22 @@ impl Events {
             resource_version: regarding.metadata.resource_version.clone(),
             ..regarding.object_ref(&())
         };
-        let event = event(object, reason, &outcome.summary(), &instance(), Timestamp::now());
-        if self.queue.try_send(event).is_err() {
-            tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
+        let key = object.resource_version.clone();
+        self.hand_in(event(object, reason, key, &outcome.summary(), &instance(), Timestamp::now()));
+    }
+
+    /// Tells the ConfigMap what is wrong with a Secret that it names.
+    pub(super) fn tell_finding(&self, regarding: &ObjectReference, finding: &Finding) {
+        let key = (finding.source.to_string(), &finding.version, finding.kind, &finding.hosts);
+        let note = finding.to_string();
+        let reason = Reason::CertificateRejected;
+        self.hand_in(event(regarding.clone(), reason, key, &note, &instance(), Timestamp::now()));
+    }
+
+    fn hand_in(&self, event: Event) {
+        if let Err(error) = self.queue.try_send(event) {
+            let reason = error.into_inner().reason;
+            tracing::debug!(reason, "An Event is lost: too many wait");
         }
     }
 }
@@ -69,7 +83,7 @@ impl Writer {
                 Ok(Ok(_)) => said = false,
                 Ok(Err(error)) => {
                     let name = event.metadata.name.as_deref().unwrap_or_default();
-                    match refusal(&error, "create", "events", name, &namespace) {
+                    match refusal(&error, "create", &Asked::new("events", name, &namespace)) {
                         Some(error) if !said => {
                             said = true;
                             tracing::warn!(%error, "Events cannot be written");
@@ -83,20 +97,29 @@ impl Writer {
     }
 }
 
-/// The name of an Event is made of what it is about, so that many nodes, and a node that restarts, write it once.
-fn event(regarding: ObjectReference, reason: Reason, note: &str, instance: &str, now: Timestamp) -> Event {
+/// The name of an Event is made of what it is about, so that many nodes, and a node that restarts, write it once: the
+/// ConfigMap, the reason, and what `key` tells apart.
+fn event(
+    regarding: ObjectReference,
+    reason: Reason,
+    key: impl Hash,
+    note: &str,
+    instance: &str,
+    now: Timestamp,
+) -> Event {
     // DefaultHasher::new has fixed keys: every node gets the same number
     let mut hasher = DefaultHasher::new();
-    (&regarding.uid, &regarding.resource_version, reason).hash(&mut hasher);
+    (&regarding.uid, key, reason).hash(&mut hasher);
     let object = regarding.name.as_deref().unwrap_or("gatepost");
     let warning = reason != Reason::Applied;
+    let action = if reason == Reason::CertificateRejected { "LoadCertificate" } else { "ApplyRoutes" };
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{object}.{:016x}", hasher.finish())),
             namespace: regarding.namespace.clone(),
             ..ObjectMeta::default()
         },
-        action: Some("ApplyRoutes".to_owned()),
+        action: Some(action.to_owned()),
         event_time: Some(MicroTime(now)),
         note: Some(shortened(note, NOTE)),
         reason: Some(reason.as_str().to_owned()),
@@ -143,7 +166,8 @@ mod tests {
     }
 
     fn name(version: &str, reason: Reason, instance: &str) -> String {
-        event(regarding(version), reason, "note", instance, Timestamp::now()).metadata.name.unwrap()
+        let key = Some(version.to_owned());
+        event(regarding(version), reason, key, "note", instance, Timestamp::now()).metadata.name.unwrap()
     }
 
     #[test]
@@ -156,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_a_warning_and_a_long_note_is_cut_between_characters() {
-        let event = event(regarding("7"), Reason::PartlyApplied, &"ä".repeat(900), "a", Timestamp::now());
+        let event = event(regarding("7"), Reason::PartlyApplied, 7, &"ä".repeat(900), "a", Timestamp::now());
         assert_eq!(event.type_.as_deref(), Some("Warning"));
         let note = event.note.unwrap();
         assert!(note.len() <= NOTE && note.ends_with("ä…"), "{} bytes", note.len());

@@ -12,16 +12,22 @@ mod applier;
 mod certificate_files;
 mod certificates;
 mod client;
+mod cluster;
 mod config_map;
 mod events;
 mod file;
 mod guard;
 mod health;
 mod look;
+mod news;
 mod outcome;
+mod secret_dir;
+mod secrets;
 mod state;
 mod supply;
+mod watched;
 
+use std::fmt;
 use std::path::PathBuf;
 
 pub use applier::Applier;
@@ -30,6 +36,7 @@ pub use client::{ConfigMapName, Kubernetes};
 pub use config_map::run_config_map;
 pub use file::run_file;
 pub use outcome::{Outcome, Reason, Verdict};
+pub use secret_dir::{SecretDir, SecretDirError};
 pub use supply::{Place, Sections, run_certificates};
 
 use crate::config::Problem;
@@ -94,18 +101,26 @@ pub enum Error {
 
 /// What RBAC does not let us do, and what would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "RBAC does not permit to {verb} {resource} {name:?} in namespace {namespace:?}: deploy/rbac.yaml grants it ({reason})"
-)]
+#[error("RBAC does not permit to {verb} {resource}{} in namespace {namespace:?}: {manifest} grants it ({reason})", Named(.name))]
 pub struct Forbidden {
-    /// `list`, `watch` or `create`.
+    /// `list`, `watch`, `create` or `patch`.
     pub verb: &'static str,
-    /// `configmaps` or `events`.
+    /// `configmaps`, `secrets` or `events`.
     pub resource: &'static str,
-    /// Of the object.
+    /// Of the object; empty for all of them.
     pub name: String,
     /// Of the object.
     pub namespace: String,
+    /// What would permit it.
+    pub manifest: &'static str,
     /// What the API server said.
     pub reason: String,
+}
+
+struct Named<'n>(&'n str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " {:?}", self.0) }
+    }
 }

@@ -42,6 +42,8 @@ pub enum Reason {
     Rejected,
     /// `RoutesPartlyApplied`
     PartlyApplied,
+    /// `CertificateRejected`
+    CertificateRejected,
 }
 
 impl Reason {
@@ -51,6 +53,7 @@ impl Reason {
             Reason::Applied => "RoutesApplied",
             Reason::Rejected => "RoutesRejected",
             Reason::PartlyApplied => "RoutesPartlyApplied",
+            Reason::CertificateRejected => "CertificateRejected",
         }
     }
 }
@@ -175,8 +178,9 @@ mod tests {
 
     #[test]
     fn the_words_that_scripts_read_stay() {
-        let words = [Reason::Applied, Reason::Rejected, Reason::PartlyApplied].map(Reason::as_str);
-        assert_eq!(words, ["RoutesApplied", "RoutesRejected", "RoutesPartlyApplied"]);
+        let words =
+            [Reason::Applied, Reason::Rejected, Reason::PartlyApplied, Reason::CertificateRejected].map(Reason::as_str);
+        assert_eq!(words, ["RoutesApplied", "RoutesRejected", "RoutesPartlyApplied", "CertificateRejected"]);
         assert_eq!(outcome(Verdict::Unchanged, 1, vec![]).reason(), None);
     }
 }

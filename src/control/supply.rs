@@ -1,15 +1,20 @@
 //! What feeds [`Certificates`]: the section as it changes, what its sources have, and the time. One door:
 //! [`run_certificates`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use super::Kubernetes;
 use super::certificate_files::Files;
-use super::certificates::{Certificates, Material, Pem, Settled};
-use crate::config::{CertificateSource, ClientCaSource, Tls};
+use super::certificates::{Certificates, Settled};
+use super::cluster::Cluster;
+use super::look::folder;
+use super::news::News;
+use super::secret_dir::SecretDir;
+use crate::config::Tls;
 use crate::lifecycle::Condition;
 
 /// The time is looked at so often at least: the clock may have been set.
@@ -19,26 +24,22 @@ const LOOK: Duration = Duration::from_secs(60);
 pub type Sections = watch::Receiver<Option<Arc<Tls>>>;
 
 /// Where certificates come from.
-#[derive(Debug)]
 pub enum Place {
     /// Files, those of a relative path in this folder.
     Files(PathBuf),
+    /// Secrets.
+    Secrets {
+        /// Where they are.
+        kubernetes: Kubernetes,
+        /// What keeps the last good ones.
+        kept: Option<SecretDir>,
+    },
 }
 
-/// What somebody who looked at a source has found.
-#[derive(Debug)]
-pub(super) enum News {
-    Certificate(CertificateSource, Material<Pem>),
-    Authority(ClientCaSource, Material<Vec<u8>>),
-}
-
-impl News {
-    /// Which state of its source was found.
-    pub(super) fn version(&self) -> Option<&str> {
-        match self {
-            News::Certificate(_, material) => material.version(),
-            News::Authority(_, material) => material.version(),
-        }
+impl Place {
+    /// Files beside the routes file.
+    pub fn beside(routes: &Path) -> Place {
+        Place::Files(folder(routes).to_owned())
     }
 }
 
@@ -85,31 +86,25 @@ fn until(due: i64) -> Duration {
     Duration::from_secs(seconds).min(LOOK)
 }
 
-impl Certificates {
-    fn take(&mut self, news: News) {
-        match news {
-            News::Certificate(source, material) => self.material(&source, material),
-            News::Authority(source, material) => self.authority(&source, material),
-        }
-    }
-}
-
 /// Who looks at sources.
 enum Supply {
     Files(Files),
+    Cluster(Box<Cluster>),
 }
 
 impl Supply {
     fn new(place: Place) -> Supply {
         match place {
             Place::Files(folder) => Supply::Files(Files::new(folder)),
+            Place::Secrets { kubernetes, kept } => Supply::Cluster(Box::new(Cluster::new(kubernetes, kept))),
         }
     }
 
     /// Looks at the sources of this section from now on.
-    fn section(&mut self, section: &Tls) {
+    fn section(&mut self, section: &Arc<Tls>) {
         match self {
             Supply::Files(files) => files.section(section),
+            Supply::Cluster(cluster) => cluster.section(section),
         }
     }
 
@@ -117,14 +112,16 @@ impl Supply {
     async fn next(&mut self) -> Vec<News> {
         match self {
             Supply::Files(files) => files.next().await,
+            Supply::Cluster(cluster) => cluster.next().await,
         }
     }
 
     /// Does what is to be done about a change.
-    fn settled(&mut self, _settled: Settled) {
+    fn settled(&mut self, settled: Settled) {
         match self {
             // it has been logged, and the files are kept by who owns them
             Supply::Files(_) => {}
+            Supply::Cluster(cluster) => cluster.settled(settled),
         }
     }
 }

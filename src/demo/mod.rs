@@ -82,6 +82,7 @@ fn settings(http: SocketAddr, https: SocketAddr, routes: PathBuf) -> Serve {
         admin: vec![admin],
         workers: None,
         state_dir: None,
+        secret_dir: None,
         allow_local_backends: true,
         cluster_domain: None,
         resolver: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 
 use super::Material;
-use super::judge::{Kind, Upshot, Wrong};
+use super::judge::{HIDDEN, Kind, Upshot, Wrong};
 use crate::certs::{ClientCa, Clients, Policy};
 use crate::config::{ClientAuth, ClientCaSource};
 
@@ -58,6 +58,7 @@ impl Authorities {
         let was_known = std::mem::replace(&mut authority.is_known, true);
         let (wrong, version, good) = match material {
             Material::Absent => (Some((Kind::Absent, "there is none".to_owned())), None, None),
+            Material::Hidden => (Some((Kind::Hidden, HIDDEN.to_owned())), None, None),
             Material::Unusable { reason, version } => (Some((Kind::Broken, reason)), Some(version), None),
             Material::Found { content, version } => match Good::read(content, provider) {
                 Ok(good) => (None, Some(version), Some(good)),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::judge::{Kind, Upshot, Wrong};
-use crate::config::{CertificateSource, ClientCaSource, SecretName, Severity};
+use crate::config::{CertificateSource, ClientCaSource, SecretName, Severity, Tls};
 
 /// Hosts named in one finding.
 const NAMED: usize = 5;
@@ -77,6 +77,14 @@ impl fmt::Display for Finding {
 }
 
 impl SourceName {
+    /// Every source of a section, client CAs too.
+    pub(in crate::control) fn all(section: &Tls) -> impl Iterator<Item = SourceName> {
+        section.certificates.iter().flat_map(|entry| {
+            let ca = entry.client_ca.as_ref().map(|ca| SourceName::ClientCa(ca.source.clone()));
+            ca.into_iter().chain([SourceName::Certificate(entry.source.clone())])
+        })
+    }
+
     /// The Secret, if it is one.
     pub fn secret(&self) -> Option<&SecretName> {
         match self {

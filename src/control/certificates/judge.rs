@@ -15,6 +15,7 @@ pub(super) enum Newest {
     /// It cannot be read; why.
     Broken(String),
     Absent,
+    Hidden,
 }
 
 /// What kind of thing is wrong. With the version of its source it names a fact, which is told once.
@@ -22,6 +23,8 @@ pub(super) enum Newest {
 pub enum Kind {
     /// The source is not there.
     Absent,
+    /// Nobody may look.
+    Hidden,
     /// It is no certificate with its key, or no CA.
     Broken,
     /// The certificate is not for this host.
@@ -61,6 +64,8 @@ impl Wrong {
     }
 }
 
+pub(super) const HIDDEN: &str = "it may not be looked at";
+
 /// What of a source serves `host` at `now`, after `old` of the same source did, and what is wrong.
 pub(super) fn judge(
     newest: &Newest,
@@ -74,6 +79,7 @@ pub(super) fn judge(
         Newest::Pending => (old.cloned(), None),
         Newest::Broken(reason) => keep(Kind::Broken, reason.clone()),
         Newest::Absent => absent(old, now),
+        Newest::Hidden => keep(Kind::Hidden, HIDDEN.to_owned()),
         Newest::Readable(new) => {
             let Some(fault) = new.fault(host, now) else { return (Some(Arc::clone(new)), None) };
             let reason = fault.to_string();

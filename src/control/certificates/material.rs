@@ -16,6 +16,8 @@ pub enum Material<T> {
     },
     /// The source says for certain that there is nothing.
     Absent,
+    /// Nobody may look at any of them, as whoever tried has said: one fact, which is not told of each.
+    Hidden,
     /// It is there and cannot be looked at, for instance for a missing key.
     Unusable {
         /// What is wrong, without content.
@@ -30,6 +32,7 @@ impl<T> Material<T> {
     pub fn version(&self) -> Option<&str> {
         match self {
             Material::Found { version, .. } | Material::Unusable { version, .. } => Some(version),
+            Material::Hidden => Some("hidden"),
             Material::Absent => None,
         }
     }

@@ -44,15 +44,9 @@ impl Certificates {
             }
         }
         self.stale.extend(self.hosts.keys().cloned());
-        let names: HashSet<SourceName> = self.source_names().collect();
+        let names: HashSet<SourceName> = SourceName::all(&self.section).collect();
         self.told.retain(|(source, _, _, host)| names.contains(source) && self.hosts.contains_key(host));
         self.fresh.retain(|(source, _)| self.sources.contains_key(source));
-    }
-
-    fn source_names(&self) -> impl Iterator<Item = SourceName> {
-        let certificates = self.entries.iter().map(|entry| SourceName::Certificate(entry.source.clone()));
-        let authorities = self.entries.iter().filter_map(|entry| entry.ca.as_ref());
-        certificates.chain(authorities.map(|(source, _)| SourceName::ClientCa(source.clone())))
     }
 }
 
