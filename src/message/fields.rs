@@ -25,7 +25,7 @@ impl Head {
     /// The value of the first field of this name.
     #[inline]
     pub fn get(&self, name: Name) -> Option<&[u8]> {
-        if name == Name::Other || self.present & name.bit() == 0 {
+        if !name.is_one() || self.present & name.bit() == 0 {
             return None;
         }
         Some(self.fields[usize::from(self.first[name as usize])].value(&self.bytes))
@@ -33,7 +33,7 @@ impl Head {
 
     /// The values of all fields of this name, in order.
     pub fn all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
-        let from = match name != Name::Other && self.present & name.bit() != 0 {
+        let from = match name.is_one() && self.present & name.bit() != 0 {
             true => usize::from(self.first[name as usize]),
             false => self.fields.len(),
         };
@@ -44,8 +44,8 @@ impl Head {
     /// The value of the first field with this name, in any ASCII case.
     pub fn get_str(&self, name: &str) -> Option<&[u8]> {
         match Name::of(name.as_bytes()) {
-            Name::Other => self.all_str(name).next(),
-            known => self.get(known),
+            known if known.is_one() => self.get(known),
+            _ => self.all_str(name).next(),
         }
     }
 
@@ -54,7 +54,7 @@ impl Head {
         let id = Name::of(name.as_bytes());
         let fields = self.fields.iter().filter(move |field| {
             let same = field.id == id && !field.removed;
-            same && (id != Name::Other || field.name(&self.bytes).eq_ignore_ascii_case(name.as_bytes()))
+            same && (id.is_one() || field.name(&self.bytes).eq_ignore_ascii_case(name.as_bytes()))
         });
         fields.map(|field| field.value(&self.bytes))
     }
@@ -67,7 +67,7 @@ impl Head {
 
     /// Removes all fields of this name.
     pub fn remove(&mut self, name: Name) {
-        if name != Name::Other && self.present & name.bit() != 0 {
+        if name.is_one() && self.present & name.bit() != 0 {
             let from = usize::from(self.first[name as usize]);
             self.remove_where(from, |field, _| field.id == name);
             self.present &= !name.bit();
@@ -84,8 +84,8 @@ impl Head {
     /// is not added.
     #[inline]
     pub fn push(&mut self, name: Name, value: &[u8]) {
-        debug_assert!(name != Name::Other, "a field without a name");
-        if name != Name::Other {
+        debug_assert!(name.is_one(), "a field without a name");
+        if name.is_one() {
             self.add(name, name.as_str().as_bytes(), value);
         }
     }
@@ -113,10 +113,16 @@ impl Head {
 
     pub(super) fn remove_bytes(&mut self, name: &[u8]) {
         match Name::of(name) {
-            Name::Other => self.remove_where(0, |field, bytes| {
-                field.id == Name::Other && field.name(bytes).eq_ignore_ascii_case(name)
-            }),
-            known => self.remove(known),
+            known if known.is_one() => self.remove(known),
+            id => self.remove_where(0, |field, bytes| field.id == id && field.name(bytes).eq_ignore_ascii_case(name)),
+        }
+    }
+
+    pub(super) fn remove_set(&mut self, set: u64) {
+        if self.present & set != 0 {
+            self.remove_where(0, |field, _| set & field.id.bit() != 0);
+            self.present &= !set;
+            self.several &= !set;
         }
     }
 
@@ -157,16 +163,14 @@ impl Head {
     #[inline]
     pub(super) fn index(&mut self, field: Field) {
         let bit = field.id.bit();
-        if field.id != Name::Other {
-            if self.present & bit != 0 {
-                self.several |= bit;
-            } else {
-                self.present |= bit;
-                self.first[field.id as usize] = self.fields.len() as u16;
-            }
-            if bit & name::set(&[Name::Connection, Name::Upgrade]) != 0 {
-                self.options.note(field.id, field.value(&self.bytes));
-            }
+        if self.present & bit != 0 {
+            self.several |= bit;
+        } else {
+            self.present |= bit;
+            self.first[field.id as usize] = self.fields.len() as u16;
+        }
+        if bit & name::set(&[Name::Connection, Name::Upgrade]) != 0 {
+            self.options.note(field.id, field.value(&self.bytes));
         }
         self.fields.push(field);
         self.live += usize::from(!field.removed);

@@ -26,7 +26,7 @@ pub struct Head {
     pub(super) scheme_at: Option<Span>,
     pub(super) authority_at: Option<Span>,
     pub(super) reason_at: Span,
-    /// Which well-known names are there, and which of them more than once.
+    /// Which names are there, and which of them more than once.
     pub(super) present: u64,
     pub(super) several: u64,
     /// Where the first live field of a name is; means something only when its bit in `present` is set.

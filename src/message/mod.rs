@@ -25,6 +25,7 @@ mod tests;
 pub use self::head::Head;
 pub use self::name::Name;
 pub use self::reader::{BodyReader, Read};
+pub use self::semantics::Sender;
 pub use self::trailers::Trailers;
 pub use self::writer::{BodyWriter, Excess, Short};
 

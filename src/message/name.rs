@@ -1,21 +1,22 @@
-//! The field names that somebody in this program asks for by name. [`Name::of`] is the one door: it costs one
-//! multiplication, one table read and one comparison.
+//! The field names that somebody in this program asks for by name, and sets of them. [`Name::of`] is the one door: it
+//! costs one multiplication, one table read and one comparison.
 
-/// A well-known field name; [`Name::Other`] is every other one.
+/// Names with an index of their own, then families of names that are only ever dropped together and share one.
 macro_rules! names {
-    ($($variant:ident $text:literal),+ $(,)?) => {
-        /// A field name that has an index of its own in a [`Head`](super::Head).
+    ($($variant:ident $text:literal),+ ; $($family:ident [$($member:literal),* $(,)?]),+ $(,)?) => {
+        /// What a field is called: a name with an index of its own in a [`Head`](super::Head), or one of many.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Name {
             $(#[doc = concat!("`", $text, "`")] $variant,)+
-            /// Any name that is not listed here.
+            $(#[doc = concat!("One of a family that shares an index", $(", `", $member, "`"),*)] $family,)+
+            /// Any other name.
             Other,
         }
 
-        /// Lower-case texts, by discriminant.
+        /// Lower-case texts of the names with an index of their own, by discriminant.
         const TEXTS: &[&str] = &[$($text),+];
-        const NAMES: &[Name] = &[$(Name::$variant),+];
+        const LISTED: &[(&str, Name)] = &[$(($text, Name::$variant),)+ $($(($member, Name::$family),)*)+];
     };
 }
 
@@ -40,12 +41,8 @@ names! {
     XForwardedHost "x-forwarded-host",
     XForwardedPort "x-forwarded-port",
     XForwardedPrefix "x-forwarded-prefix",
-    XForwardedSsl "x-forwarded-ssl",
-    XForwardedServer "x-forwarded-server",
     XRealIp "x-real-ip",
     TrueClientIp "true-client-ip",
-    XOriginalUrl "x-original-url",
-    XRewriteUrl "x-rewrite-url",
     CfConnectingIp "cf-connecting-ip",
     CfVisitor "cf-visitor",
     CdnLoop "cdn-loop",
@@ -77,14 +74,44 @@ names! {
     StrictTransportSecurity "strict-transport-security",
     AltSvc "alt-svc",
     WwwAuthenticate "www-authenticate",
-    MaxForwards "max-forwards",
+    MaxForwards "max-forwards";
+
+    // every other one that begins like this: -ssl, -scheme, -protocol, -server, -by, -uri, -tls-client-cert, ...
+    XForwardedOther [],
+    // what Cloudflare's edge says of a client, beside `cf-connecting-ip` and `cf-visitor`
+    CfOther ["cf-connecting-ipv6", "cf-pseudo-ipv4", "cf-ipcountry"],
+    // Who and where the client is, in the words of other load balancers and of the apps that learned them: PHP snippets
+    // and Rails (`client-ip`), Rackspace (`x-cluster-client-ip`), WebLogic, Fastly, IIS (`x-original-*`, also Symfony's;
+    // `front-end-https`), WSGI middleware (`x-scheme`, `x-script-name`; gunicorn: `script_name`, `path_info`).
+    ClaimOther [
+        "client-ip", "x-client-ip", "x-cluster-client-ip", "fastly-client-ip", "proxy-client-ip", "wl-proxy-client-ip",
+        "x-forwarded", "forwarded-for", "x-host", "x-http-host-override", "x-original-host", "x-original-url",
+        "x-rewrite-url", "front-end-https", "x-scheme", "x-url-scheme", "x-script-name", "script-name", "path-info",
+    ],
 }
 
-/// Names that have an index; a set of them fits one `u64`.
-pub(super) const COUNT: usize = TEXTS.len();
-const _: () = assert!(COUNT < 64);
+/// Fields in which a sender claims to be somebody else, or to be elsewhere. Who may send which is for
+/// [`Head::strip_claims`](super::Head::strip_claims) to tell.
+pub(super) const CLAIMS: u64 = FORWARDED | CLOUDFLARE | set(&[Name::Forwarded, Name::XRealIp, Name::ClaimOther]);
 
-/// `strict-transport-security`, and some room.
+/// The claims that every proxy makes.
+pub(super) const FORWARDED: u64 = set(&[
+    Name::XForwardedFor,
+    Name::XForwardedProto,
+    Name::XForwardedHost,
+    Name::XForwardedPort,
+    Name::XForwardedPrefix,
+    Name::XForwardedOther,
+]);
+
+/// The claims that Cloudflare's edge makes, and no other proxy.
+pub(super) const CLOUDFLARE: u64 = set(&[Name::CfConnectingIp, Name::CfVisitor, Name::CfOther, Name::TrueClientIp]);
+
+/// Indices, those of families and of [`Name::Other`] included; a set of them fits one `u64`.
+pub(super) const COUNT: usize = Name::Other as usize + 1;
+const _: () = assert!(COUNT <= 64);
+
+/// No name is as long: `strict-transport-security` has 25 letters.
 const LONGEST: usize = 32;
 
 const SLOT_BITS: u32 = 9;
@@ -105,8 +132,8 @@ const fn perfect() -> (u32, [u8; SLOTS]) {
     'seeds: loop {
         let mut table = [FREE; SLOTS];
         let mut i = 0;
-        while i < COUNT {
-            let at = slot(TEXTS[i].as_bytes(), seed);
+        while i < LISTED.len() {
+            let at = slot(LISTED[i].0.as_bytes(), seed);
             if table[at] != FREE {
                 seed = seed.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35e) | 1;
                 continue 'seeds;
@@ -126,37 +153,52 @@ impl Name {
             return Name::Other;
         }
         let found = PERFECT.1[slot(name, PERFECT.0)] as usize;
-        match TEXTS.get(found) {
-            Some(text) if text.as_bytes().eq_ignore_ascii_case(name) => NAMES[found],
+        match LISTED.get(found) {
+            Some((text, id)) if text.as_bytes().eq_ignore_ascii_case(name) => *id,
+            _ if is_forwarded(name) => Name::XForwardedOther,
             _ => Name::Other,
         }
     }
 
-    /// Whether a name differs from a well-known one only by `_` for `-`. Apps behind CGI and its heirs read both as the
+    /// Whether a name differs from a listed one only by `_` for `-`. Apps behind CGI and its heirs read both as the
     /// same, so that `X_Forwarded_For` would pass for what nobody but us may say.
     pub(super) fn is_twin(name: &[u8]) -> bool {
-        let mut dashed = [0; LONGEST];
-        let Some(dashed) = dashed.get_mut(..name.len()) else { return false };
         if memchr::memchr(b'_', name).is_none() {
             return false;
         }
+        // the beginning of a longer name tells whether it is one of `X-Forwarded-*`
+        let mut dashed = [0; LONGEST];
         for (to, from) in dashed.iter_mut().zip(name) {
             *to = if *from == b'_' { b'-' } else { *from };
         }
-        Name::of(dashed) != Name::Other
+        Name::of(&dashed[..name.len().min(LONGEST)]) != Name::Other
     }
 
-    /// The name in lower case; empty for [`Name::Other`].
+    /// The name in lower case; empty for [`Name::Other`] and families.
     pub fn as_str(self) -> &'static str {
         TEXTS.get(self as usize).copied().unwrap_or("")
     }
 
-    /// This name as a set of one. `Other` has a bit too, so that no shift overflows; nothing looks for it.
+    /// Whether all fields of this index have one name.
+    #[inline]
+    pub(super) const fn is_one(self) -> bool {
+        (self as usize) < TEXTS.len()
+    }
+
+    /// This name as a set of one.
     #[inline]
     pub(super) const fn bit(self) -> u64 {
         1 << self as u8
     }
 }
+
+/// A name with `_` is none of them, so that [`Name::is_twin`] still finds it.
+fn is_forwarded(name: &[u8]) -> bool {
+    let prefix = name.get(..FORWARDED_PREFIX.len());
+    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(FORWARDED_PREFIX)) && memchr::memchr(b'_', name).is_none()
+}
+
+const FORWARDED_PREFIX: &[u8] = b"x-forwarded-";
 
 /// A set of names, for tests like "is it one of these" on the hot path.
 pub(super) const fn set(names: &[Name]) -> u64 {
@@ -175,17 +217,41 @@ mod tests {
 
     #[test]
     fn every_name_is_found_in_any_case_and_nothing_else_is() {
-        for (text, name) in TEXTS.iter().zip(NAMES) {
+        for (text, name) in LISTED {
+            assert!(text.len() < LONGEST, "{text}");
             assert_eq!(Name::of(text.as_bytes()), *name);
             assert_eq!(Name::of(text.to_ascii_uppercase().as_bytes()), *name);
-            assert_eq!(name.as_str(), *text);
+            assert_eq!(name.as_str(), if name.is_one() { text } else { "" });
             let mut wrong = text.as_bytes().to_vec();
             wrong[0] ^= 1;
             assert_eq!(Name::of(&wrong), Name::Other, "{text}");
-            assert_eq!(Name::of(format!("{text}x").as_bytes()), Name::Other);
+            let longer = if is_forwarded(text.as_bytes()) { Name::XForwardedOther } else { Name::Other };
+            assert_eq!(Name::of(format!("{text}y").as_bytes()), longer);
         }
         assert_eq!(Name::of(b""), Name::Other);
         assert_eq!(Name::of(b"x"), Name::Other);
         assert_eq!(Name::Other.as_str(), "");
+    }
+
+    #[test]
+    fn whatever_is_called_x_forwarded_is_known_for_what_it_is() {
+        for name in ["X-Forwarded-Scheme", "x-forwarded-protocol", "X-FORWARDED-BY", "x-forwarded-", "x-forwarded-ssl"]
+        {
+            assert_eq!(Name::of(name.as_bytes()), Name::XForwardedOther, "{name}");
+        }
+        for name in ["x-forwarder", "xx-forwarded-by", "x_forwarded-by", "x-forwarded_by", "x-forwarded-b_y"] {
+            assert_eq!(Name::of(name.as_bytes()), Name::Other, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_twin_differs_from_a_listed_name_by_underscores_alone() {
+        let long = format!("x_forwarded_{}", "x".repeat(60));
+        for name in ["X_Forwarded_For", "x-forwarded_by", "CLIENT_IP", "Content_Length", "SCRIPT_NAME", &long] {
+            assert!(Name::is_twin(name.as_bytes()), "{name}");
+        }
+        for name in ["x-forwarded-for", "client-ip", "x_own", "_", "__", &"a_".repeat(60)] {
+            assert!(!Name::is_twin(name.as_bytes()), "{name}");
+        }
     }
 }

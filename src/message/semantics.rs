@@ -19,27 +19,34 @@ pub(super) const HOP_BY_HOP: u64 = name::set(&[
 
 /// Fields that stay although `Connection` names them: what they do (framing, routing, who the client is, loops) must
 /// not be switched off by a stranger's word.
-const KEPT: u64 = name::set(&[
-    Name::Host,
-    Name::ContentLength,
-    Name::Forwarded,
-    Name::XForwardedFor,
-    Name::XForwardedProto,
-    Name::XForwardedHost,
-    Name::XForwardedPort,
-    Name::XForwardedPrefix,
-    Name::XForwardedSsl,
-    Name::XForwardedServer,
-    Name::XRealIp,
-    Name::TrueClientIp,
-    Name::CfConnectingIp,
-    Name::CfVisitor,
-    Name::CdnLoop,
-    Name::Via,
-]);
+const KEPT: u64 = name::CLAIMS | name::set(&[Name::Host, Name::ContentLength, Name::CdnLoop, Name::Via]);
 
 /// Longest `Content-Length` that is read: any number of 19 digits fits in 64 bits.
 const LENGTH_DIGITS: usize = 19;
+
+/// Who sent a request, as far as its claims about the client go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Anybody: nothing is believed.
+    Stranger,
+    /// A proxy that is believed in what proxies keep up, `X-Forwarded-*`. The rest may have come through it from a
+    /// stranger, unread.
+    Proxy,
+    /// Cloudflare's edge, believed in its own fields too.
+    Cloudflare,
+}
+
+// === impl Sender ===
+
+impl Sender {
+    fn believed(self) -> u64 {
+        match self {
+            Sender::Stranger => 0,
+            Sender::Proxy => name::FORWARDED,
+            Sender::Cloudflare => name::FORWARDED | name::CLOUDFLARE,
+        }
+    }
+}
 
 // === impl Options ===
 
@@ -73,11 +80,13 @@ impl Head {
         if self.present & Name::Connection.bit() != 0 {
             self.strip_named();
         }
-        if self.present & HOP_BY_HOP != 0 {
-            self.remove_where(0, |field, _| HOP_BY_HOP & field.id.bit() != 0);
-            self.present &= !HOP_BY_HOP;
-            self.several &= !HOP_BY_HOP;
-        }
+        self.remove_set(HOP_BY_HOP);
+    }
+
+    /// Takes out what the sender may not say of the client. `Forwarded` goes whoever sent it: it is not kept up here, and
+    /// one that lacks the last hop would contradict the fields that have it.
+    pub fn strip_claims(&mut self, sender: Sender) {
+        self.remove_set(name::CLAIMS & !sender.believed());
     }
 
     fn strip_named(&mut self) {
@@ -94,7 +103,7 @@ impl Head {
                 let token = rest[..len].trim_ascii();
                 let id = Name::of(token);
                 if id != Name::Other {
-                    if KEPT & id.bit() == 0 && HOP_BY_HOP & id.bit() == 0 {
+                    if (KEPT | HOP_BY_HOP) & id.bit() == 0 {
                         self.remove(id);
                     }
                 } else if !token.is_empty() && !token.eq_ignore_ascii_case(b"close") {

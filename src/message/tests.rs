@@ -1,6 +1,7 @@
 //! What `message` promises, as claims.
 
 mod bodies;
+mod claims;
 mod fields;
 mod forwarded;
 mod hostile;

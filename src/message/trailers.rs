@@ -10,6 +10,7 @@ const BYTES_MAX: usize = 8 * 1024;
 /// Names that mean something before the body and nothing good behind it (RFC 9110 6.5.1): framing, routing, who sent
 /// it, authentication, and what a cache or a client decides by.
 const NEVER: u64 = HOP_BY_HOP
+    | name::CLAIMS
     | name::set(&[
         Name::Host,
         Name::ContentLength,
@@ -29,20 +30,6 @@ const NEVER: u64 = HOP_BY_HOP
         Name::ContentEncoding,
         Name::IfNoneMatch,
         Name::IfModifiedSince,
-        Name::Forwarded,
-        Name::XForwardedFor,
-        Name::XForwardedProto,
-        Name::XForwardedHost,
-        Name::XForwardedPort,
-        Name::XForwardedPrefix,
-        Name::XForwardedSsl,
-        Name::XForwardedServer,
-        Name::XRealIp,
-        Name::TrueClientIp,
-        Name::XOriginalUrl,
-        Name::XRewriteUrl,
-        Name::CfConnectingIp,
-        Name::CfVisitor,
         Name::CdnLoop,
         Name::Via,
         Name::XRequestId,

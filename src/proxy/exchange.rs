@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::forwarded::Origin;
 use super::table::{RouteState, Table};
 use super::worker::Worker;
-use crate::message::{Head, Name, Version};
+use crate::message::{Head, Name, Sender, Version};
 use crate::routing::Target;
 use crate::telemetry::access;
 use crate::upstream::Pool;
@@ -57,7 +57,7 @@ pub(super) struct Facts {
 impl Default for Facts {
     fn default() -> Self {
         Facts {
-            origin: Origin { client: IpAddr::V4(Ipv4Addr::UNSPECIFIED), secure: false, trusted: false },
+            origin: Origin { client: IpAddr::V4(Ipv4Addr::UNSPECIFIED), secure: false, sender: Sender::Stranger },
             table: None,
             route: None,
             pool: None,

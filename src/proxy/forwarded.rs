@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::Trust;
-use crate::message::{Head, Name};
+use crate::message::{Head, Name, Sender};
 
 /// What is known of the client before anything else is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub(super) struct Origin {
     pub(super) client: IpAddr,
     /// It spoke https to us or to a proxy that is believed.
     pub(super) secure: bool,
-    /// The peer's forwarding fields are kept and added to.
-    pub(super) trusted: bool,
+    /// Whose word the peer's is: what of its forwarding fields is kept and added to.
+    pub(super) sender: Sender,
 }
 
 impl Origin {
@@ -23,14 +23,18 @@ impl Origin {
     /// address of `X-Forwarded-For` that is not; `CF-Connecting-IP` wins when the peer is Cloudflare's and is believed.
     pub(super) fn of(peer: IpAddr, head: &Head, trust: &Trust) -> Self {
         let peer = unmapped(peer);
-        let trusted = trusts(trust, peer);
-        let secure = says_https(head) && (trusted || is_cloudflare(peer));
+        let sender = match (trusts(trust, peer), is_cloudflare(peer)) {
+            (false, _) => Sender::Stranger,
+            (true, false) => Sender::Proxy,
+            (true, true) => Sender::Cloudflare,
+        };
+        let secure = says_https(head) && (sender != Sender::Stranger || is_cloudflare(peer));
         let client = match head.get(Name::CfConnectingIp) {
-            _ if !trusted => peer,
-            Some(said) if trust.cloudflare && is_cloudflare(peer) => address(said).unwrap_or(peer),
+            _ if sender == Sender::Stranger => peer,
+            Some(said) if trust.cloudflare && sender == Sender::Cloudflare => address(said).unwrap_or(peer),
             _ => forwarded_for(head, trust).unwrap_or(peer),
         };
-        Origin { client, secure, trusted }
+        Origin { client, secure, sender }
     }
 }
 
@@ -153,7 +157,7 @@ mod tests {
         let fields =
             [("x-forwarded-for", "192.0.2.9"), ("x-forwarded-proto", "https"), ("cf-connecting-ip", "192.0.2.8")];
         let origin = Origin::of("198.51.100.1".parse().unwrap(), &head(&fields), &trust(&["10.0.0.0/8"], true));
-        assert_eq!(origin, Origin { client: "198.51.100.1".parse().unwrap(), secure: false, trusted: false });
+        assert_eq!(origin, Origin { client: "198.51.100.1".parse().unwrap(), secure: false, sender: Sender::Stranger });
     }
 
     #[test]
@@ -186,6 +190,21 @@ mod tests {
         assert_eq!(client("2606:4700::1", &fields, &trust(&[], true)), "192.0.2.1");
         assert_eq!(client("104.16.1.1", &fields, &trust(&[], false)), "104.16.1.1");
         assert_eq!(client("10.0.0.1", &fields, &trust(&["10.0.0.0/8"], true)), "192.0.2.2");
+    }
+
+    #[test]
+    fn cloudflare_s_own_fields_are_believed_of_cloudflare_alone() {
+        for (peer, networks, named, sender) in [
+            ("104.16.1.1", &[][..], true, Sender::Cloudflare),
+            ("2606:4700::1", &[], true, Sender::Cloudflare),
+            ("104.16.1.1", &["104.16.0.0/13"], false, Sender::Cloudflare),
+            ("104.16.1.1", &[], false, Sender::Stranger),
+            ("10.0.0.1", &["10.0.0.0/8"], true, Sender::Proxy),
+            ("192.0.2.1", &["10.0.0.0/8"], true, Sender::Stranger),
+        ] {
+            let origin = Origin::of(peer.parse().unwrap(), &head(&[]), &trust(networks, named));
+            assert_eq!(origin.sender, sender, "{peer} {networks:?} {named}");
+        }
     }
 
     #[test]

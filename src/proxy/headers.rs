@@ -9,24 +9,6 @@ use crate::config::{self, FieldEdits, Template, TemplatePart};
 use crate::message::{Head, Name, Version};
 use crate::routing::Route;
 
-/// Fields in which a stranger could claim to be somebody else, or to be elsewhere.
-const CLAIMS: [Name; 14] = [
-    Name::Forwarded,
-    Name::XForwardedFor,
-    Name::XForwardedProto,
-    Name::XForwardedHost,
-    Name::XForwardedPort,
-    Name::XForwardedPrefix,
-    Name::XForwardedSsl,
-    Name::XForwardedServer,
-    Name::XRealIp,
-    Name::TrueClientIp,
-    Name::XOriginalUrl,
-    Name::XRewriteUrl,
-    Name::CfConnectingIp,
-    Name::CfVisitor,
-];
-
 /// What [`to_app`] needs to know beyond the exchange.
 pub(super) struct Departure<'a> {
     pub(super) route: &'a Route,
@@ -87,22 +69,13 @@ pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
 fn forward(exchange: &mut Exchange, peer: &str) {
     let scheme = exchange.scheme();
     let Exchange { request, target, client_text, scratch, facts, .. } = &mut *exchange;
+    request.strip_claims(facts.origin.sender);
     scratch.clear();
-    if facts.origin.trusted {
-        for value in request.all(Name::XForwardedFor) {
-            scratch.extend_from_slice(value);
-            scratch.extend_from_slice(b", ");
-        }
-        request.remove(Name::XForwardedFor);
-        request.remove(Name::XRealIp);
-        // no proxy has a reason to send them, and some apps route by them
-        request.remove(Name::XOriginalUrl);
-        request.remove(Name::XRewriteUrl);
-    } else {
-        for name in CLAIMS {
-            request.remove(name);
-        }
+    for value in request.all(Name::XForwardedFor) {
+        scratch.extend_from_slice(value);
+        scratch.extend_from_slice(b", ");
     }
+    request.remove(Name::XForwardedFor);
     scratch.extend_from_slice(peer.as_bytes());
     request.push(Name::XForwardedFor, scratch);
     request.push(Name::XRealIp, client_text.as_bytes());

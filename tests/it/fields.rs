@@ -5,7 +5,8 @@ use crate::support::{gatepost, upstream};
 const CLAIMS: &str = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.test\r\n\
                       X-Forwarded-Port: 1\r\nX-Real-IP: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\nX-Forwarded-Prefix: /x\r\n\
                       X-Forwarded-Ssl: on\r\nX-Forwarded-Server: evil\r\nTrue-Client-IP: 192.0.2.1\r\nX-Original-URL: /x\r\n\
-                      X-Rewrite-URL: /x\r\nCF-Connecting-IP: 192.0.2.1\r\nCF-Visitor: {\"scheme\":\"https\"}\r\n";
+                      X-Rewrite-URL: /x\r\nCF-Connecting-IP: 192.0.2.1\r\nCF-Visitor: {\"scheme\":\"https\"}\r\n\
+                      X-Forwarded-Scheme: https\r\nClient-IP: 192.0.2.1\r\nX_Forwarded_For: 192.0.2.1\r\n";
 
 #[test]
 fn a_stranger_s_claims_are_replaced_by_what_is_known() {
@@ -28,6 +29,9 @@ fn a_stranger_s_claims_are_replaced_by_what_is_known() {
         ("x-rewrite-url", None),
         ("cf-connecting-ip", None),
         ("cf-visitor", None),
+        ("x-forwarded-scheme", None),
+        ("client-ip", None),
+        ("x_forwarded_for", None),
     ] {
         assert_eq!(seen.field(name), value, "{name}");
     }
@@ -41,13 +45,18 @@ fn a_trusted_proxy_s_word_is_kept_and_added_to() {
     gate.client()
         .send(
             "GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 198.51.100.7, 192.0.2.1\r\nX-Forwarded-For: 10.1.1.1\r\n\
-             X-Forwarded-Proto: https\r\nX-Forwarded-Host: outer.test\r\n\r\n",
+             X-Forwarded-Proto: https\r\nX-Forwarded-Host: outer.test\r\nX-Forwarded-Scheme: https\r\n\
+             Forwarded: for=192.0.2.1\r\nTrue-Client-IP: 192.0.2.9\r\nCF-Connecting-IP: 192.0.2.9\r\n\r\n",
         )
         .answer();
     let seen = app.request();
     assert_eq!(seen.field("x-forwarded-for"), Some("198.51.100.7, 192.0.2.1, 10.1.1.1, 127.0.0.1"));
     assert_eq!((seen.field("x-real-ip"), seen.field("x-forwarded-proto")), (Some("192.0.2.1"), Some("https")));
     assert_eq!((seen.field("x-forwarded-host"), seen.field("x-forwarded-port")), (Some("outer.test"), Some("443")));
+    assert_eq!(seen.field("x-forwarded-scheme"), Some("https"));
+    for name in ["forwarded", "true-client-ip", "cf-connecting-ip"] {
+        assert_eq!(seen.field(name), None, "{name}");
+    }
     let log = gate.log();
     assert_eq!((&log[0]["client"], &log[0]["scheme"]), (&"192.0.2.1".into(), &"https".into()));
 }
