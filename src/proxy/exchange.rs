@@ -167,7 +167,7 @@ impl Exchange {
             ua: self.request.get(Name::UserAgent).unwrap_or_default(),
             referer: self.request.get(Name::Referer).unwrap_or_default(),
         };
-        lines.line(record.ts_ms, |out| access::write(&record, &table.log, out));
+        lines.line(record.ts_ms, |out| access::write(&record, &table.log, &table.second, out));
     }
 
     /// `http` or `https`, as the client sees it.

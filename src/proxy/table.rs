@@ -19,6 +19,7 @@ use crate::upstream::{Pool, Upstream};
 pub(super) struct Table {
     pub(super) routes: Arc<RouteTable>,
     pub(super) log: access::Format,
+    pub(super) second: access::Second,
     states: Box<[OnceCell<Rc<RouteState>>]>,
     /// Made when the first tunnel asks.
     labels: OnceCell<HashSet<Arc<str>, foldhash::fast::RandomState>>,
@@ -45,7 +46,7 @@ impl Table {
             anonymise: config.anonymise,
         };
         let states = routes.routes().iter().map(|_| OnceCell::new()).collect();
-        Table { routes, log, states, labels: OnceCell::new() }
+        Table { routes, log, second: access::Second::default(), states, labels: OnceCell::new() }
     }
 
     /// Whether there is a route with this label.

@@ -6,6 +6,8 @@ mod time;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+pub use self::time::Second;
+
 /// What is known of a request when it ends.
 #[derive(Debug, Clone)]
 pub struct Record<'a> {
@@ -18,7 +20,7 @@ pub struct Record<'a> {
     /// As sent.
     pub method: &'a str,
     /// `http` or `https`.
-    pub scheme: &'a str,
+    pub scheme: &'static str,
     /// As asked for, without port.
     pub host: &'a str,
     /// As forwarded, without query.
@@ -142,103 +144,111 @@ impl Field {
     ];
 }
 
-/// Appends one line, its end included.
-pub fn write(record: &Record, format: &Format, out: &mut Vec<u8>) {
+/// Appends one line, its end included. `second` is kept from one line of this thread to the next.
+pub fn write(record: &Record, format: &Format, second: &Second, out: &mut Vec<u8>) {
     let client = if format.anonymise { anonymous(record.client) } else { record.client };
     match format.style {
-        Style::Json => json(record, &format.fields, client, out),
+        Style::Json => json(record, &format.fields, client, second, out),
         Style::Common => common(record, format.fields.contains(&Field::Query), client, out),
     }
     out.push(b'\n');
 }
 
-fn json(record: &Record, fields: &[Field], client: IpAddr, out: &mut Vec<u8>) {
-    out.push(b'{');
+fn json(record: &Record, fields: &[Field], client: IpAddr, second: &Second, out: &mut Vec<u8>) {
     let start = out.len();
     for field in fields {
-        let before = out.len();
-        if before > start {
-            out.push(b',');
-        }
-        if !json_field(record, *field, client, out) {
-            out.truncate(before);
-        }
+        json_field(record, *field, client, second, out);
+    }
+    // each field begins with the comma that divides it from the one before: the first one's becomes the brace
+    match out.get_mut(start) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
     }
     out.push(b'}');
 }
 
-/// Appends `"name":value`, or says that there is no value.
-fn json_field(record: &Record, field: Field, client: IpAddr, out: &mut Vec<u8>) -> bool {
+/// Appends `,"name":value`, or nothing when there is no value.
+fn json_field(record: &Record, field: Field, client: IpAddr, second: &Second, out: &mut Vec<u8>) {
     match field {
         Field::Ts => {
-            out.extend_from_slice(b"\"ts\":\"");
-            time::rfc3339(record.ts_ms, out);
+            out.extend_from_slice(b",\"ts\":\"");
+            second.rfc3339(record.ts_ms, out);
             out.push(b'"');
-            true
         }
-        Field::Id => text("\"id\":\"", record.id, out),
+        Field::Id => text(b",\"id\":\"", record.id.as_bytes(), out),
         Field::Client => {
-            out.extend_from_slice(b"\"client\":\"");
+            out.extend_from_slice(b",\"client\":\"");
             ip(client, out);
             out.push(b'"');
-            true
         }
-        Field::Method => text("\"method\":\"", record.method, out),
-        Field::Scheme => text("\"scheme\":\"", record.scheme, out),
-        Field::Host => text("\"host\":\"", record.host, out),
-        Field::Path => text("\"path\":\"", record.path, out),
-        Field::Query => text("\"query\":\"", record.query.unwrap_or_default(), out),
-        Field::Http => text("\"http\":\"", record.http, out),
-        Field::Status => number("\"status\":", record.status.into(), out),
-        Field::BytesIn => number("\"bytesIn\":", record.bytes_in, out),
-        Field::BytesOut => number("\"bytesOut\":", record.bytes_out, out),
-        Field::Ms => millis("\"ms\":", record.nanos, out),
-        Field::Route => text("\"route\":\"", record.route, out),
-        Field::Backend => text("\"backend\":\"", record.backend, out),
-        Field::Upstream => record.upstream.is_some_and(|address| {
-            out.extend_from_slice(b"\"upstream\":\"");
-            socket(address, out);
-            out.push(b'"');
-            true
-        }),
-        Field::UpstreamMs => record.upstream_nanos.is_some_and(|nanos| millis("\"upstreamMs\":", nanos, out)),
-        Field::Retries => number("\"retries\":", record.retries.into(), out),
-        Field::Error => text("\"error\":\"", record.error.unwrap_or_default(), out),
-        Field::Detail => text("\"detail\":\"", record.detail, out),
-        Field::Tls => text("\"tls\":\"", record.tls.unwrap_or_default(), out),
-        Field::Ua => bytes("\"ua\":\"", record.ua, out),
-        Field::Referer => bytes("\"referer\":\"", record.referer, out),
+        Field::Method => text(b",\"method\":\"", record.method.as_bytes(), out),
+        Field::Scheme => word(b",\"scheme\":\"", record.scheme, out),
+        Field::Host => text(b",\"host\":\"", record.host.as_bytes(), out),
+        Field::Path => text(b",\"path\":\"", record.path.as_bytes(), out),
+        Field::Query => text(b",\"query\":\"", record.query.unwrap_or_default().as_bytes(), out),
+        Field::Http => word(b",\"http\":\"", record.http, out),
+        Field::Status => number(b",\"status\":", record.status.into(), out),
+        Field::BytesIn => number(b",\"bytesIn\":", record.bytes_in, out),
+        Field::BytesOut => number(b",\"bytesOut\":", record.bytes_out, out),
+        Field::Ms => millis(b",\"ms\":", record.nanos, out),
+        Field::Route => text(b",\"route\":\"", record.route.as_bytes(), out),
+        Field::Backend => text(b",\"backend\":\"", record.backend.as_bytes(), out),
+        Field::Upstream => {
+            if let Some(address) = record.upstream {
+                out.extend_from_slice(b",\"upstream\":\"");
+                socket(address, out);
+                out.push(b'"');
+            }
+        }
+        Field::UpstreamMs => {
+            if let Some(nanos) = record.upstream_nanos {
+                millis(b",\"upstreamMs\":", nanos, out);
+            }
+        }
+        Field::Retries => number(b",\"retries\":", record.retries.into(), out),
+        Field::Error => text(b",\"error\":\"", record.error.unwrap_or_default().as_bytes(), out),
+        Field::Detail => text(b",\"detail\":\"", record.detail.as_bytes(), out),
+        Field::Tls => text(b",\"tls\":\"", record.tls.unwrap_or_default().as_bytes(), out),
+        Field::Ua => text(b",\"ua\":\"", record.ua, out),
+        Field::Referer => text(b",\"referer\":\"", record.referer, out),
     }
 }
 
-fn text(name: &str, value: &str, out: &mut Vec<u8>) -> bool {
-    bytes(name, value.as_bytes(), out)
+/// Inlined, so that the name is stored as a constant instead of copied.
+#[inline]
+fn text<const N: usize>(name: &[u8; N], value: &[u8], out: &mut Vec<u8>) {
+    if !value.is_empty() {
+        out.extend_from_slice(name);
+        escape::json(value, out);
+        out.push(b'"');
+    }
 }
 
-fn bytes(name: &str, value: &[u8], out: &mut Vec<u8>) -> bool {
-    if value.is_empty() {
-        return false;
-    }
-    out.extend_from_slice(name.as_bytes());
-    escape::json(value, out);
+/// A word of ours: nothing to escape.
+#[inline]
+fn word<const N: usize>(name: &[u8; N], word: &'static str, out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(word.as_bytes());
     out.push(b'"');
-    true
 }
 
-fn number(name: &str, value: u64, out: &mut Vec<u8>) -> bool {
-    out.extend_from_slice(name.as_bytes());
+#[inline]
+fn number<const N: usize>(name: &[u8; N], value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-    true
 }
 
 /// Milliseconds with three digits behind the point.
-fn millis(name: &str, nanos: u64, out: &mut Vec<u8>) -> bool {
+#[inline]
+fn millis<const N: usize>(name: &[u8; N], nanos: u64, out: &mut Vec<u8>) {
     let micros = nanos / 1000;
     number(name, micros / 1000, out);
-    let rest = micros % 1000;
-    out.push(b'.');
-    out.extend([rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8));
-    true
+    let rest = (micros % 1000) as u16;
+    out.extend_from_slice(&[b'.', digit(rest / 100), digit(rest / 10 % 10), digit(rest % 10)]);
+}
+
+fn digit(value: u16) -> u8 {
+    b'0' + value as u8
 }
 
 /// Digits, letters, dots and colons alone: nothing to escape.
@@ -246,24 +256,48 @@ fn ip(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         // the formatting machinery costs more than the rest of the line
         IpAddr::V4(address) => {
-            for (at, octet) in address.octets().into_iter().enumerate() {
-                if at > 0 {
-                    out.push(b'.');
-                }
-                out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+            let mut text = [0; 4 * OCTET];
+            let mut end = 0;
+            for octet in address.octets() {
+                let (digits, len) = &OCTETS[usize::from(octet)];
+                text[end..end + OCTET].copy_from_slice(digits);
+                end += usize::from(*len);
             }
+            // without the last dot
+            out.extend_from_slice(&text[..end - 1]);
         }
         // writing to a Vec cannot fail
         IpAddr::V6(address) => _ = write!(out, "{address}"),
     }
 }
 
+/// Room for an octet's digits and the dot behind them.
+const OCTET: usize = 4;
+
+/// Each octet in decimal with a dot behind it, and how many bytes that is.
+static OCTETS: [([u8; OCTET], u8); 256] = {
+    let mut table = [([b'.'; OCTET], 0); 256];
+    let mut octet = 0;
+    while octet < table.len() {
+        let digits = [b'0' + (octet / 100) as u8, b'0' + (octet / 10 % 10) as u8, b'0' + (octet % 10) as u8];
+        let (text, len) = &mut table[octet];
+        let mut at = (octet < 10) as usize + (octet < 100) as usize;
+        while at < 3 {
+            text[*len as usize] = digits[at];
+            *len += 1;
+            at += 1;
+        }
+        *len += 1;
+        octet += 1;
+    }
+    table
+};
+
 fn socket(address: SocketAddr, out: &mut Vec<u8>) {
     match address {
         SocketAddr::V4(_) => {
             ip(address.ip(), out);
-            out.push(b':');
-            out.extend_from_slice(itoa::Buffer::new().format(address.port()).as_bytes());
+            number(b":", address.port().into(), out);
         }
         SocketAddr::V6(_) => _ = write!(out, "{address}"),
     }
@@ -283,10 +317,10 @@ fn common(record: &Record, with_query: bool, client: IpAddr, out: &mut Vec<u8>) 
     }
     out.extend_from_slice(b" HTTP/");
     out.extend_from_slice(record.http.as_bytes());
-    number("\" ", record.status.into(), out);
+    number(b"\" ", record.status.into(), out);
     match record.bytes_out {
         0 => out.extend_from_slice(b" -"),
-        count => _ = number(" ", count, out),
+        count => number(b" ", count, out),
     }
     for value in [record.referer, record.ua] {
         out.extend_from_slice(b" \"");

@@ -35,7 +35,7 @@ fn record() -> Record<'static> {
 
 fn line(record: &Record, format: &Format) -> String {
     let mut out = Vec::new();
-    write(record, format, &mut out);
+    write(record, format, &Second::default(), &mut out);
     let line = String::from_utf8(out).unwrap();
     let (line, rest) = line.split_once('\n').unwrap();
     assert_eq!(rest, "", "exactly one line");
@@ -83,6 +83,16 @@ fn the_common_format_is_the_one_of_web_servers() {
     let odd = Record { ua: b"a\"b\\\r\n\x7f\xff", referer: b"http://x/", bytes_out: 0, ..record() };
     let expected = r#"203.0.113.77 - - [29/Feb/2024:00:00:00 +0000] "GET /a HTTP/1.1" 200 - "http://x/" "a\x22b\x5c\x0d\x0a\x7f\xff""#;
     assert_eq!(line(&odd, &format), expected);
+}
+
+#[test]
+fn every_octet_is_written_as_everybody_writes_it() {
+    let format = Format { fields: vec![Field::Client], ..Format::default() };
+    for octet in 0..=255 {
+        let client = Ipv4Addr::new(octet, 255 - octet, 0, octet);
+        let expected = format!(r#"{{"client":"{client}"}}"#);
+        assert_eq!(line(&Record { client: client.into(), ..record() }, &format), expected);
+    }
 }
 
 #[test]

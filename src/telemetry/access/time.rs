@@ -1,4 +1,16 @@
-//! Unix time as people write it, always UTC. Doors: [`rfc3339`] and [`common`].
+//! Unix time as people write it, always UTC. Doors: [`Second::rfc3339`] and [`common`].
+
+use std::cell::Cell;
+
+/// The second in which a line was last written, with its text: nearly every line of a busy log shares it with the one
+/// before.
+#[derive(Debug)]
+pub struct Second {
+    unix: Cell<u64>,
+    text: Cell<[u8; TEXT]>,
+}
+
+const TEXT: usize = "2026-07-31T12:00:00".len();
 
 /// A moment, taken apart.
 struct Civil {
@@ -28,19 +40,38 @@ fn civil(seconds: u64) -> Civil {
     Civil { year, month, day, hour: rest / 3_600, minute: rest / 60 % 60, second: rest % 60 }
 }
 
-/// Appends `2026-07-31T12:00:00.123Z`.
-pub(super) fn rfc3339(ms: u64, out: &mut Vec<u8>) {
-    let at = civil(ms / 1000);
-    digits::<4>(at.year, out);
-    out.push(b'-');
-    digits::<2>(at.month, out);
-    out.push(b'-');
-    digits::<2>(at.day, out);
-    out.push(b'T');
-    clock(&at, out);
-    out.push(b'.');
-    digits::<3>(ms % 1000, out);
-    out.push(b'Z');
+// === impl Second ===
+
+impl Default for Second {
+    fn default() -> Self {
+        Second { unix: Cell::new(0), text: Cell::new(date_and_time(0)) }
+    }
+}
+
+impl Second {
+    /// Appends `2026-07-31T12:00:00.123Z`.
+    pub(super) fn rfc3339(&self, ms: u64, out: &mut Vec<u8>) {
+        let unix = ms / 1000;
+        if self.unix.replace(unix) != unix {
+            self.text.set(date_and_time(unix));
+        }
+        out.extend_from_slice(&self.text.get());
+        out.push(b'.');
+        digits::<3>(ms % 1000, out);
+        out.push(b'Z');
+    }
+}
+
+fn date_and_time(unix: u64) -> [u8; TEXT] {
+    let at = civil(unix);
+    let mut text = *b"0000-00-00T00:00:00";
+    write_digits(at.year, &mut text[..4]);
+    write_digits(at.month, &mut text[5..7]);
+    write_digits(at.day, &mut text[8..10]);
+    write_digits(at.hour, &mut text[11..13]);
+    write_digits(at.minute, &mut text[14..16]);
+    write_digits(at.second, &mut text[17..]);
+    text
 }
 
 /// Appends `31/Jul/2026:12:00:00 +0000`.
@@ -54,36 +85,52 @@ pub(super) fn common(ms: u64, out: &mut Vec<u8>) {
     out.push(b'/');
     digits::<4>(at.year, out);
     out.push(b':');
-    clock(&at, out);
-    out.extend_from_slice(b" +0000");
-}
-
-fn clock(at: &Civil, out: &mut Vec<u8>) {
     digits::<2>(at.hour, out);
     out.push(b':');
     digits::<2>(at.minute, out);
     out.push(b':');
     digits::<2>(at.second, out);
+    out.extend_from_slice(b" +0000");
 }
 
 /// The last `N` digits.
-fn digits<const N: usize>(mut value: u64, out: &mut Vec<u8>) {
+fn digits<const N: usize>(value: u64, out: &mut Vec<u8>) {
     let mut text = [b'0'; N];
+    write_digits(value, &mut text);
+    out.extend_from_slice(&text);
+}
+
+/// As many as there is room for.
+fn write_digits(mut value: u64, text: &mut [u8]) {
     for digit in text.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
     }
-    out.extend_from_slice(&text);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(ms: u64) -> String {
+    fn shown(second: &Second, ms: u64) -> String {
         let mut out = Vec::new();
-        rfc3339(ms, &mut out);
+        second.rfc3339(ms, &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_another_second_does_not_get_the_text_of_the_last() {
+        let second = Second::default();
+        for (ms, expected) in [
+            (7, "1970-01-01T00:00:00.007Z"),
+            (999, "1970-01-01T00:00:00.999Z"),
+            (1_000, "1970-01-01T00:00:01.000Z"),
+            (1_709_164_800_001, "2024-02-29T00:00:00.001Z"),
+            // clocks are set back
+            (999, "1970-01-01T00:00:00.999Z"),
+        ] {
+            assert_eq!(shown(&second, ms), expected);
+        }
     }
 
     #[test]
@@ -98,7 +145,7 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ];
         for (ms, expected) in table {
-            assert_eq!(shown(ms), expected);
+            assert_eq!(shown(&Second::default(), ms), expected);
         }
     }
 
