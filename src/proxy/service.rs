@@ -189,13 +189,25 @@ fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
         _ => {
             let drawn = u128::from(worker.roll()) << 64 | u128::from(worker.roll());
             let mut digits = [0; 32];
-            for (place, digit) in digits.iter_mut().rev().enumerate() {
-                *digit = b"0123456789abcdef"[(drawn >> (place * 4) & 0xf) as usize];
+            for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(drawn.to_be_bytes()) {
+                *pair = HEX[usize::from(byte)];
             }
             id.push_str(str::from_utf8(&digits).unwrap_or_default());
         }
     }
 }
+
+/// Each byte in two digits.
+static HEX: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 fn is_id(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.~+/=:@".contains(&byte)
