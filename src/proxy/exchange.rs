@@ -40,7 +40,8 @@ pub(super) struct Facts {
     pub(super) route: Option<Rc<RouteState>>,
     pub(super) pool: Option<Rc<Pool>>,
     pub(super) address: Option<SocketAddr>,
-    pub(super) upstream_nanos: Option<u64>,
+    /// When the head of the app's answer was there.
+    pub(super) answered: Option<Instant>,
     pub(super) retries: u32,
     /// 499 until an answer's head was sent.
     pub(super) status: u16,
@@ -62,7 +63,7 @@ impl Default for Facts {
             route: None,
             pool: None,
             address: None,
-            upstream_nanos: None,
+            answered: None,
             retries: 0,
             status: 499,
             bytes_in: 0,
@@ -79,7 +80,7 @@ impl Default for Facts {
 pub(super) struct Opened {
     worker: Rc<Worker>,
     exchange: Option<Box<Exchange>>,
-    pub(super) started: Instant,
+    started: Instant,
     started_ms: u64,
 }
 
@@ -109,8 +110,8 @@ impl Drop for Opened {
     fn drop(&mut self) {
         let Some(mut exchange) = self.exchange.take() else { return };
         let ended = exchange.facts.ended.unwrap_or_else(|| self.worker.deadlines.clock().now());
-        let nanos = ended.saturating_duration_since(self.started).as_nanos() as u64;
-        exchange.record(&self.worker, self.started_ms, nanos);
+        let since = |moment: Instant| moment.saturating_duration_since(self.started).as_nanos() as u64;
+        exchange.record(&self.worker, self.started_ms, since(ended), exchange.facts.answered.map(since));
         exchange.facts.forget();
         exchange.id.clear();
         self.worker.keep_exchange(exchange);
@@ -127,11 +128,11 @@ impl Facts {
 }
 
 impl Exchange {
-    fn record(&self, worker: &Worker, started_ms: u64, nanos: u64) {
+    fn record(&self, worker: &Worker, started_ms: u64, nanos: u64, upstream_nanos: Option<u64>) {
         let facts = &self.facts;
         let method = self.request.method().as_str();
         let shard = facts.route.as_ref().map_or_else(|| worker.metrics.unrouted(), |route| &route.shard);
-        shard.record(facts.status, method, nanos, facts.upstream_nanos, facts.bytes_in, facts.bytes_out);
+        shard.record(facts.status, method, nanos, upstream_nanos, facts.bytes_in, facts.bytes_out);
         if facts.route.as_ref().is_some_and(|route| !route.route.rule.log) {
             return;
         }
@@ -159,7 +160,7 @@ impl Exchange {
             route: facts.route.as_ref().map_or("", |route| &route.route.label),
             backend: facts.pool.as_ref().map_or("", |pool| pool.key()),
             upstream: facts.address,
-            upstream_nanos: facts.upstream_nanos,
+            upstream_nanos,
             retries: facts.retries,
             error: facts.error,
             detail: &facts.detail,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::error::{Blame, Error};
-use super::exchange::Opened;
+use super::exchange::Exchange;
 use super::table::RouteState;
 use super::worker::Worker;
 use crate::message::{Framing, Head, Name};
@@ -52,7 +52,7 @@ impl Relay<'_> {
     ///
     /// # Errors
     /// Either side broke off, or was silent for too long.
-    pub(super) async fn run(&mut self, x: &mut Opened) -> Result<(), Error> {
+    pub(super) async fn run(&mut self, x: &mut Exchange) -> Result<(), Error> {
         if self.tunnel {
             self.upload = Pump::tunnel();
             self.client.close = true;

@@ -10,7 +10,7 @@ use super::answer;
 use super::client::Client;
 use super::clients::Place;
 use super::error::{Blame, Error, Unrouted};
-use super::exchange::{Exchange, Opened};
+use super::exchange::Exchange;
 use super::forwarded::Origin;
 use super::headers::{self, Departure};
 use super::https::{self, Way};
@@ -55,10 +55,15 @@ impl Peer {
 }
 
 /// Answers a request whose head has been read, or says why not. Once `client.answered`, an error can only cut.
-pub(super) async fn handle(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, x: &mut Opened) -> Result<(), Error> {
+pub(super) async fn handle(
+    worker: &Rc<Worker>,
+    peer: &Peer,
+    client: &mut Client,
+    x: &mut Exchange,
+) -> Result<(), Error> {
     let table = worker.table().ok_or(Unrouted::NoTable)?; //          1  one generation decides
     identify(worker, &table, peer, x);
-    let Exchange { target, request, .. } = &mut **x;
+    let Exchange { target, request, .. } = &mut *x;
     let asked = target.set(request); //                               2  what was asked for
     refuse(worker, peer, x)?; //                                         what no route can allow
     asked.map_err(Blame::Target)?;
@@ -82,7 +87,7 @@ async fn forward(
     worker: &Rc<Worker>,
     peer: &Peer,
     client: &mut Client,
-    x: &mut Opened,
+    x: &mut Exchange,
     route: &Rc<RouteState>,
     framing: Framing,
 ) -> Result<(), Error> {
@@ -112,7 +117,7 @@ async fn forward(
 
     let mut upload = Pump::new(rule.max_body);
     let sent = {
-        let Exchange { request, answer, .. } = &mut **x;
+        let Exchange { request, answer, .. } = &mut *x;
         let outgoing =
             Outgoing { head: request, framing, method: request.method(), upgrade, expect, timeouts: &rule.timeouts };
         let Client { side, deadline, .. } = &mut *client;
@@ -131,16 +136,15 @@ async fn forward(
 fn answered<'r>(
     worker: &'r Rc<Worker>,
     client: &'r mut Client,
-    x: &mut Opened,
+    x: &mut Exchange,
     route: &'r Rc<RouteState>,
     upload: Pump,
     sent: Sent,
 ) -> Result<Relay<'r>, Error> {
-    let started = x.started;
-    let Exchange { answer, facts, .. } = &mut **x;
+    let Exchange { answer, facts, .. } = &mut *x;
     facts.address = Some(sent.app.address());
     facts.retries = sent.retries;
-    facts.upstream_nanos = Some(sent.at.saturating_duration_since(started).as_nanos() as u64);
+    facts.answered = Some(sent.at);
     facts.status = answer.status();
 
     let tunnel = answer.status() == 101;
