@@ -84,19 +84,14 @@ impl Head {
     /// is not added.
     #[inline]
     pub fn push(&mut self, name: Name, value: &[u8]) {
-        debug_assert!(name.is_one(), "a field without a name");
-        if name.is_one() {
-            self.add(name, name.as_str().as_bytes(), value);
-        }
+        let added = name.is_one() && self.add(name, name.as_str().as_bytes(), value);
+        debug_assert!(added, "not a field: {name:?} {value:?}");
     }
 
     /// Adds a field with any name at the end; see [`Head::push`].
     pub fn push_str(&mut self, name: &str, value: &[u8]) {
-        if target::is_token(name.as_bytes()) && name.len() <= usize::from(u16::MAX) {
-            self.add(Name::of(name.as_bytes()), name.as_bytes(), value);
-        } else {
-            debug_assert!(false, "not a field name: {name:?}");
-        }
+        let added = self.add_str(name, value);
+        debug_assert!(added, "not a field: {name:?} {value:?}");
     }
 
     /// How many fields there are.
@@ -136,10 +131,15 @@ impl Head {
         }
     }
 
-    pub(super) fn add(&mut self, id: Name, name: &[u8], value: &[u8]) {
+    pub(super) fn add_str(&mut self, name: &str, value: &[u8]) -> bool {
+        let name = name.as_bytes();
+        target::is_token(name) && name.len() <= usize::from(u16::MAX) && self.add(Name::of(name), name, value)
+    }
+
+    /// False: the value would break out of its line, and nothing was added.
+    pub(super) fn add(&mut self, id: Name, name: &[u8], value: &[u8]) -> bool {
         if !target::is_field_value(value) {
-            debug_assert!(false, "not a field value: {value:?}");
-            return;
+            return false;
         }
         let value = value.trim_ascii();
         let at = self.bytes.len();
@@ -157,6 +157,7 @@ impl Head {
             removed: false,
             tidy: true,
         });
+        true
     }
 
     /// Takes in a field whose line stands in `bytes`.

@@ -210,15 +210,21 @@ impl Head {
     /// Replaces the target, as after a rewrite. A target with bytes that no request line may hold changes nothing:
     /// it would be sent as something else than it says.
     pub fn set_target(&mut self, target: &str) {
-        if target.is_empty() || !target::is_clean(target.as_bytes()) {
-            debug_assert!(false, "not a target: {target:?}");
-            return;
-        }
-        self.target_at = self.add_text(target);
-        self.path_at = self.target_at;
+        let set = self.replace_target(target);
+        debug_assert!(set, "not a target: {target:?}");
     }
 
     // --- for the sibling files ---
+
+    /// False: nothing was changed.
+    pub(super) fn replace_target(&mut self, target: &str) -> bool {
+        let good = !target.is_empty() && target::is_clean(target.as_bytes());
+        if good {
+            self.target_at = self.add_text(target);
+            self.path_at = self.target_at;
+        }
+        good
+    }
 
     pub(super) fn set_method(&mut self, method: &str) {
         self.method = Method::of(method);

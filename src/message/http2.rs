@@ -107,11 +107,10 @@ impl Head {
             if id == Name::Te && !value.eq_ignore_ascii_case(b"trailers") {
                 return Err(Malformed::Field("TE other than trailers in HTTP/2"));
             }
-            if !target::is_field_value(value) {
+            let twin = id == Name::Other && Name::is_twin(name);
+            let good = if twin { target::is_field_value(value) } else { self.add(id, name, value) };
+            if !good {
                 return Err(Malformed::Field("bad byte in a field value"));
-            }
-            if id != Name::Other || !Name::is_twin(name) {
-                self.add(id, name, value);
             }
         }
         Ok(())

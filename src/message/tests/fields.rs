@@ -43,16 +43,22 @@ fn odd_white_space_is_not_passed_on() {
 }
 
 #[test]
-#[cfg(not(debug_assertions))]
 fn a_value_cannot_break_out_of_its_line() {
     let mut head = get("");
-    for bad in [&b"a\r\nX: 1"[..], b"a\nb", b"a\rb", b"a\0b", b"a\r\n"] {
-        head.push(Name::Accept, bad);
-        head.push_str("x-own", bad);
+    for bad in [&b"a\r\nX: 1"[..], b"a\nb", b"a\rb", b"a\0b", b"a\r\n", b"longer than a word\r\nX: 1"] {
+        // what `push` and `push_str` do, without the word that they have for the programmer
+        assert!(!head.add(Name::Accept, b"accept", bad));
+        assert!(!head.add_str("x-own", bad));
     }
-    head.push_str("x own", b"1");
-    head.set_target("/ HTTP/1.1\r\nX: 1");
+    for bad in ["x own", "x-own\r\n", "x:", ""] {
+        assert!(!head.add_str(bad, b"1"));
+    }
+    for bad in ["/ HTTP/1.1\r\nX: 1", "/\r\n", "/#", ""] {
+        assert!(!head.replace_target(bad));
+    }
     assert_eq!((head.len(), head.target()), (1, "/"));
+    let sent = request_bytes(&head, Framing::None, ConnectionHeader::None);
+    assert_eq!(sent, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
 }
 
 #[test]
