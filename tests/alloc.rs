@@ -1,10 +1,11 @@
 //! What the way of a request allocates: nothing, once it is warm. Each test counts what its own thread does.
-#![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait; it only hands on to the system's")]
 #![allow(clippy::unwrap_used, reason = "a part that cannot be had fails the test")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod counting;
+
 use std::cell::Cell;
 
+use counting::Counting;
 use gatepost::config::{
     Action, Conditions, Config, HeaderEdits, HostPattern, Https, PathPattern, Rewrite, Route, Timeouts, ValuePattern,
 };
@@ -12,9 +13,7 @@ use gatepost::message::{Head, Name, Version};
 use gatepost::routing::{RouteTable, Target, rewrite};
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
-
-struct Counting;
+static COUNTING: Counting = Counting(count);
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -23,27 +22,6 @@ thread_local! {
 fn count() {
     // a thread that is ending has no counter any more, and no test
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-}
-
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
 }
 
 /// How often `run` allocates or grows an allocation.

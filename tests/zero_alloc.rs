@@ -1,10 +1,10 @@
 //! What a request allocates in a worker, from the client's first byte to the log line: nothing, once it is warm.
 //!
 //! A real worker in this process, a client and an app in threads of their own; only the worker's thread is counted.
-#![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait; it only hands on to the system's")]
 #![allow(clippy::unwrap_used, reason = "a part that cannot be had fails the test")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod counting;
+
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use counting::Counting;
 use gatepost::config::{
     AccessLog, Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern,
     Https, LogField, PathPattern, Rewrite, Route, Timeouts, Weighted,
@@ -25,7 +26,7 @@ use gatepost::telemetry::metrics::Metrics;
 use gatepost::upstream::{Policy, ResolverSettings, Settings};
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static COUNTING: Counting = Counting(count);
 
 /// What the worker's thread has allocated or grown.
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -44,8 +45,6 @@ enum Thread {
 thread_local! {
     static THREAD: Cell<Thread> = const { Cell::new(Thread::Unknown) };
 }
-
-struct Counting;
 
 fn count() {
     // a thread that is ending has no cell any more, and is no worker at work
@@ -72,27 +71,6 @@ fn count() {
     });
 }
 
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 /// Requests after which everything that is reused is there.
 const WARM_UP: usize = 200;
 const COUNTED: usize = 2_000;
@@ -101,8 +79,11 @@ const AROUND: u64 = 20;
 
 const BODY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// Behind the last byte of a chunk: no more are to come, and no trailers.
+const CHUNKED_END: &str = "\r\n0\r\n\r\n";
+
 #[test]
-fn a_small_request_allocates_nothing_in_a_warm_worker() {
+fn a_small_request_allocates_nothing_in_a_warm_worker_chunked_or_not() {
     let app = start_app();
     let proxy = start_worker(app);
     let mut client = TcpStream::connect(proxy).unwrap();
@@ -112,10 +93,12 @@ fn a_small_request_allocates_nothing_in_a_warm_worker() {
         accept: text/html,*/*;q=0.8\r\naccept-encoding: gzip, br\r\naccept-language: en-GB,en;q=0.9\r\n\
         cookie: session=5f2b8d9c1e7a; theme=dark\r\nreferer: http://www.example.com/\r\nconnection: keep-alive\r\n\
         x-forwarded-for: 192.0.2.1\r\nsec-fetch-dest: document\r\nsec-fetch-mode: navigate\r\n\r\n";
+    let chunked = "POST /warm HTTP/1.1\r\nhost: www.example.com\r\ntransfer-encoding: chunked\r\n\r\n\
+        5\r\nhello\r\n7;ext=1\r\n, world\r\n0\r\n\r\n";
     let mut ask = |times: usize| {
-        for request in [plain, browser].into_iter().cycle().take(times) {
+        for request in [plain, browser, chunked].into_iter().cycle().take(times) {
             client.write_all(request.as_bytes()).unwrap();
-            read_answer(&mut client);
+            read_answer(&mut client, if request == chunked { CHUNKED_END } else { BODY });
         }
     };
     ask(WARM_UP);
@@ -130,10 +113,10 @@ fn a_small_request_allocates_nothing_in_a_warm_worker() {
     );
 }
 
-fn read_answer(client: &mut TcpStream) {
+fn read_answer(client: &mut TcpStream, end: &str) {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
-    while !answer.ends_with(BODY.as_bytes()) {
+    while !answer.ends_with(end.as_bytes()) {
         let n = client.read(&mut buffer).unwrap();
         assert_ne!(n, 0, "closed after {:?}", String::from_utf8_lossy(&answer));
         answer.extend_from_slice(&buffer[..n]);
@@ -141,7 +124,7 @@ fn read_answer(client: &mut TcpStream) {
     assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
 }
 
-/// Answers every head that arrives whole.
+/// Answers every request that arrives whole, a chunked one with a chunked body.
 fn start_app() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -149,13 +132,18 @@ fn start_app() -> SocketAddr {
         for socket in listener.incoming() {
             let mut socket = socket.unwrap();
             std::thread::spawn(move || {
-                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{BODY}", BODY.len());
-                let mut head = Vec::new();
+                let size = BODY.len();
+                let plain = format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n{BODY}");
+                let chunked =
+                    format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{BODY}{CHUNKED_END}");
+                let mut request = Vec::new();
                 let mut buffer = [0; 4096];
                 while let Ok(n @ 1..) = socket.read(&mut buffer) {
-                    head.extend_from_slice(&buffer[..n]);
-                    if head.ends_with(b"\r\n\r\n") {
-                        head.clear();
+                    request.extend_from_slice(&buffer[..n]);
+                    let (answer, end) =
+                        if request.starts_with(b"POST") { (&chunked, CHUNKED_END) } else { (&plain, "\r\n\r\n") };
+                    if request.ends_with(end.as_bytes()) {
+                        request.clear();
                         socket.write_all(answer.as_bytes()).unwrap();
                     }
                 }
