@@ -88,14 +88,14 @@ fn until(due: i64) -> Duration {
 
 /// Who looks at sources.
 enum Supply {
-    Files(Files),
+    Files(Box<Files>),
     Cluster(Box<Cluster>),
 }
 
 impl Supply {
     fn new(place: Place) -> Supply {
         match place {
-            Place::Files(folder) => Supply::Files(Files::new(folder)),
+            Place::Files(folder) => Supply::Files(Box::new(Files::new(folder))),
             Place::Secrets { kubernetes, kept } => Supply::Cluster(Box::new(Cluster::new(kubernetes, kept))),
         }
     }

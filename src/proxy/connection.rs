@@ -130,34 +130,33 @@ fn serve(
 ) -> impl Future<Output = ()> {
     let deadline = worker.deadlines.open();
     deadline.arm(Phase::Head, HEAD);
-    let client = Client::new(Side::Http1(Http1::new(Stream::new(socket))), deadline, None);
+    // changed in place, because what is moved within a task has two places in it
+    let mut client = Some(Client::new(Side::Http1(Http1::new(Stream::new(socket))), deadline, None));
     async move {
-        let arrived = match begins {
-            Begins { tls: false, introduced: false } => Some(client),
+        if begins.tls || begins.introduced {
             // on the heap and gone after it: what a handshake needs is no part of an idle connection
-            _ => Box::pin(arrive(&worker, &mut peer, client, begins)).await,
-        };
-        if let Some(mut client) = arrived {
-            let http2 = match &peer.arrival {
-                Arrival::Secured(secured) => Some(secured.http2),
-                Arrival::Misplaced => Some(false),
-                Arrival::Clear => speaks_http2(&mut client, &worker).await,
-            };
-            match http2 {
-                // on the heap: its state is larger, and an HTTP/1.1 connection's task must not be as large
-                Some(true) => Box::pin(http2::serve(&worker, Rc::new(peer), client)).await,
-                Some(false) => http1::serve(&worker, &peer, &mut client).await,
-                None => {}
-            }
+            client = Box::pin(arrive(&worker, &mut peer, client.take(), begins)).await;
         }
-        drop(held);
+        let http2 = match (&peer.arrival, &mut client) {
+            (_, None) => None,
+            (Arrival::Secured(secured), Some(_)) => Some(secured.http2),
+            (Arrival::Misplaced, Some(_)) => Some(false),
+            (Arrival::Clear, Some(client)) => speaks_http2(client, &worker).await,
+        };
+        match (http2, &mut client) {
+            // on the heap: its state is larger, and an HTTP/1.1 connection's task must not be as large
+            (Some(true), _) => Box::pin(http2::serve(&worker, Rc::new(peer), client.take())).await,
+            (Some(false), Some(client)) => http1::serve(&worker, &peer, client).await,
+            _ => {}
+        }
+        drop((client, held));
     }
 }
 
 /// What comes before HTTP: who the client is, and its handshake. `None`: the connection has ended. All of it has to be
 /// done by the deadline that was armed at accept.
-async fn arrive(worker: &Worker, peer: &mut Peer, client: Client, begins: Begins) -> Option<Client> {
-    let Client { side: Side::Http1(http1), deadline, .. } = client else { return None };
+async fn arrive(worker: &Worker, peer: &mut Peer, client: Option<Client>, begins: Begins) -> Option<Client> {
+    let Client { side: Side::Http1(http1), deadline, .. } = client? else { return None };
     let mut stream = http1.into_stream();
     if begins.introduced {
         let Some(begin) = proxy_protocol::read(&mut stream, &deadline).await else {

@@ -64,8 +64,8 @@ impl Drop for Active {
 }
 
 /// Serves streams until either side wants the connection to end.
-pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, client: Client) {
-    let Client { side: Side::Http1(http1), deadline, .. } = client else { return };
+pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, client: Option<Client>) {
+    let Some(Client { side: Side::Http1(http1), deadline, .. }) = client else { return };
     let stream = http1.into_stream();
     let limits = worker.limits();
     deadline.arm(Phase::Idle, limits.keep_alive);

@@ -55,7 +55,7 @@ fn is_plain(value: &[u8]) -> bool {
 fn specials(bytes: [u8; 8]) -> u64 {
     const EACH: u64 = u64::from_ne_bytes([1; 8]);
     let word = u64::from_ne_bytes(bytes);
-    let is = |byte: u8| (word ^ EACH * u64::from(byte)).wrapping_sub(EACH);
+    let is = |byte: u8| (word ^ (EACH * u64::from(byte))).wrapping_sub(EACH);
     let from_del = word | word.wrapping_add(EACH);
     (from_del | word.wrapping_sub(EACH * 0x20) | is(b'"') | is(b'\\')) & (EACH * 0x80)
 }
