@@ -57,3 +57,14 @@ fn the_share_is_rounded_up_and_told_when_it_matters() {
     assert_eq!(share(CONFIG_MAP_BYTES), "100.0 % of a ConfigMap's 1 MiB (apply with `kubectl apply --server-side`)");
     assert_eq!(share(CONFIG_MAP_BYTES + 1), "100.1 % of a ConfigMap's 1 MiB (too much: Kubernetes will refuse it)");
 }
+
+#[test]
+fn the_examples_have_nothing_to_be_told() {
+    for (name, text) in [
+        ("full.yaml", include_str!("../../../config/full.yaml")),
+        ("minimal.yaml", include_str!("../../../config/minimal.yaml")),
+        ("demo.yaml", include_str!("../../../config/demo.yaml")),
+    ] {
+        assert_eq!(check(text, name, Path::new("/nowhere"), 0).problems, [], "{name}");
+    }
+}
