@@ -14,7 +14,7 @@ use super::bind::Admin;
 use super::{Process, Source, system};
 use crate::backoff::Backoff;
 use crate::certs::{Store, Tickets};
-use crate::control::{self, Applier, Certificates, ConfigMapName, Kubernetes, Patience, SecretDir};
+use crate::control::{self, Applier, Certificates, ConfigMapName, InCluster, Kubernetes, Patience, SecretDir};
 use crate::lifecycle::{Condition, Readiness, Stage};
 use crate::proxy::Endpoint;
 use crate::published::Writer;
@@ -84,6 +84,7 @@ impl ControlPlane {
             certificates,
             certificates_ready,
             kept,
+            stage: process.lifecycle.stage(),
         };
         let about = About {
             readiness: process.readiness.clone(),
@@ -158,13 +159,23 @@ struct Feed {
     certificates: Certificates,
     certificates_ready: Condition,
     kept: Option<SecretDir>,
+    stage: watch::Receiver<Stage>,
 }
 
 impl Feed {
     /// Runs the sources; whatever it returns is why they should not have ended.
     async fn run(self) -> anyhow::Error {
-        let Feed { source, namespace, applier, patience, tell_namespace, certificates, certificates_ready, kept } =
-            self;
+        let Feed {
+            source,
+            namespace,
+            applier,
+            patience,
+            tell_namespace,
+            certificates,
+            certificates_ready,
+            kept,
+            stage,
+        } = self;
         let sections = applier.sections();
         let feed = |place| {
             let task = control::run_certificates(certificates, sections, certificates_ready, place);
@@ -184,7 +195,13 @@ impl Feed {
                 // a Service without a namespace is one beside the ConfigMap
                 let beside = of_config_map.as_deref().unwrap_or(kubernetes.namespace()).to_owned();
                 let _ = tell_namespace.send(beside);
-                let certificates = feed(control::Place::Secrets { kubernetes: kubernetes.clone(), kept });
+                let certificates = feed(control::Place::Secrets(Box::new(InCluster {
+                    kubernetes: kubernetes.clone(),
+                    kept,
+                    node: system::node(),
+                    generations: applier.generations(),
+                    stage,
+                })));
                 let name = ConfigMapName { namespace: of_config_map, name };
                 either(control::run_config_map(kubernetes, name, applier, patience), certificates).await
             }

@@ -5,6 +5,7 @@ use std::num::NonZero;
 
 use anyhow::Context;
 
+use crate::control::Node;
 use crate::upstream::{self, Policy, ResolverSettings};
 
 /// Where a pod finds what its service account is.
@@ -27,6 +28,14 @@ pub(super) fn namespace() -> String {
     let told =
         std::env::var("POD_NAMESPACE").or_else(|_| std::fs::read_to_string(format!("{SERVICE_ACCOUNT}/namespace")));
     told.ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).unwrap_or_else(|| "default".to_owned())
+}
+
+/// Who this process is to the other nodes: by the downward API, else by the name of the host.
+pub(super) fn node() -> Node {
+    let told = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
+    let host = host.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "gatepost".to_owned());
+    Node { name: told("NODE_NAME").unwrap_or_else(|| host.clone()), pod: told("POD_NAME").unwrap_or(host) }
 }
 
 /// How apps are reached, but for the namespace, which the source of the routes knows.

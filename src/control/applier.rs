@@ -40,6 +40,8 @@ pub struct Applier {
     gone: bool,
     /// The `tls` section that serves, for whoever has the certificates.
     sections: watch::Sender<Option<Arc<Tls>>>,
+    /// For other nodes.
+    generations: watch::Sender<u64>,
 }
 
 /// A text that was found good enough to serve.
@@ -67,7 +69,13 @@ impl Applier {
             hasher: RandomState::new(),
             gone: false,
             sections: watch::Sender::new(None),
+            generations: watch::Sender::new(0),
         }
+    }
+
+    /// Where the generation that serves is told.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.generations.subscribe()
     }
 
     /// Where the `tls` section is told whenever it changes.
@@ -232,6 +240,7 @@ impl Applier {
         self.generation = table.generation();
         self.routes = table.routes().len();
         self.tell_section(&config.tls);
+        self.generations.send_replace(self.generation);
         self.last = Some(config);
         self.metrics.retain(table.routes().iter().map(|route| &*route.label));
         self.ready.set(true);

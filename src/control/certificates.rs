@@ -181,6 +181,11 @@ impl Certificates {
         self.due
     }
 
+    /// The keys of session tickets of all its hosts.
+    pub(super) fn tickets(&self) -> Arc<Tickets> {
+        Arc::clone(&self.tickets)
+    }
+
     /// The store as it stands.
     pub fn store(&self) -> &Store {
         &self.store

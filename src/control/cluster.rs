@@ -9,13 +9,16 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::ObjectReference;
 use tokio::sync::watch;
 
-use super::Kubernetes;
-use super::certificates::{Finding, Settled, SourceName, Taken};
+use super::certificates::{Finding, Names, Settled, SourceName, Taken};
 use super::events::{self, Events};
 use super::news::News;
 use super::secret_dir::SecretDir;
 use super::secrets::Secrets;
+use super::status::{self, Node, Others};
+use super::{Kubernetes, tickets};
+use crate::certs::{Store, Tickets};
 use crate::config::{ClientCaSource, Tls};
+use crate::lifecycle::Stage;
 
 /// Findings that wait for the ConfigMap to be known.
 const UNTOLD: usize = 64;
@@ -27,24 +30,46 @@ pub(super) struct Cluster {
     restored: Vec<News>,
     had_section: bool,
     events: Events,
-    /// Writes what is handed in to `events`.
-    writing: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Writes Events, the own status and keys of tickets.
+    background: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What Events are about.
     subject: watch::Receiver<Option<ObjectReference>>,
     untold: VecDeque<Finding>,
+    others: Others,
+}
+
+/// What a certificate task in a cluster is told.
+pub struct InCluster {
+    /// Where the Secrets are.
+    pub kubernetes: Kubernetes,
+    /// What keeps the last good ones.
+    pub kept: Option<SecretDir>,
+    /// Who this process is to other nodes.
+    pub node: Node,
+    /// Of the routes that serve.
+    pub generations: watch::Receiver<u64>,
+    /// Where the process stands.
+    pub stage: watch::Receiver<Stage>,
 }
 
 impl Cluster {
-    pub(super) fn new(kubernetes: Kubernetes, kept: Option<SecretDir>) -> Cluster {
+    pub(super) fn new(told: InCluster, tickets: Arc<Tickets>) -> Cluster {
+        let InCluster { kubernetes, kept, node, generations, stage } = told;
         let (events, writer) = events::channel(kubernetes.client.clone());
+        let (others, board) = status::channel(kubernetes.clone(), node, generations, stage);
+        let tickets = tickets::shared(kubernetes.clone(), tickets);
+        let background = async move {
+            tokio::join!(writer.run(), board.run(), tickets);
+        };
         Cluster {
             kept: kept.map(|kept| kept.with_namespace(kubernetes.namespace())),
             restored: Vec::new(),
             had_section: false,
             events,
-            writing: Box::pin(writer.run()),
+            background: Box::pin(background),
             subject: kubernetes.subject.subscribe(),
             untold: VecDeque::new(),
+            others,
             secrets: Secrets::new(kubernetes),
         }
     }
@@ -73,9 +98,16 @@ impl Cluster {
         tokio::select! {
             news = self.secrets.next() => news,
             Ok(()) = self.subject.changed() => Vec::new(),
-            // ends with `events` alone
-            () = &mut self.writing => Vec::new(),
+            () = self.others.changed() => Vec::new(),
+            // it has no end
+            () = &mut self.background => Vec::new(),
         }
+    }
+
+    /// The names that every node has, when that has changed.
+    pub(super) fn everywhere(&mut self, store: &Store) -> Option<Option<Arc<Names>>> {
+        self.others.loaded(store);
+        self.others.everywhere()
     }
 
     /// Keeps what is good and tells what is not.

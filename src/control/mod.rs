@@ -24,7 +24,9 @@ mod outcome;
 mod secret_dir;
 mod secrets;
 mod state;
+mod status;
 mod supply;
+mod tickets;
 mod watched;
 
 use std::fmt;
@@ -33,10 +35,12 @@ use std::path::PathBuf;
 pub use applier::Applier;
 pub use certificates::{Certificates, Finding, Kind, Material, Pem, Settled, SourceName, Taken};
 pub use client::{ConfigMapName, Kubernetes};
+pub use cluster::InCluster;
 pub use config_map::run_config_map;
 pub use file::run_file;
 pub use outcome::{Outcome, Reason, Verdict};
 pub use secret_dir::{SecretDir, SecretDirError};
+pub use status::Node;
 pub use supply::{Place, Sections, run_certificates};
 
 use crate::config::Problem;

@@ -22,6 +22,7 @@ use super::news::{News, Nothing};
 use super::watched::Watched;
 use crate::config::{SecretName, Tls};
 use read::TLS;
+pub(super) use read::wipe;
 use sink::Wishes;
 
 /// Secrets that have a watch of their own: each is a connection to the API server, on every node.

@@ -1,19 +1,21 @@
 //! What feeds [`Certificates`]: the section as it changes, what its sources have, and the time. One door:
 //! [`run_certificates`].
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use super::Kubernetes;
 use super::certificate_files::Files;
-use super::certificates::{Certificates, Settled};
-use super::cluster::Cluster;
+use super::certificates::{Certificates, Names, Settled};
+use super::cluster::{Cluster, InCluster};
 use super::look::folder;
 use super::news::News;
-use super::secret_dir::SecretDir;
+use super::tickets;
+use crate::certs::{Store, Tickets};
 use crate::config::Tls;
 use crate::lifecycle::Condition;
 
@@ -28,12 +30,7 @@ pub enum Place {
     /// Files, those of a relative path in this folder.
     Files(PathBuf),
     /// Secrets.
-    Secrets {
-        /// Where they are.
-        kubernetes: Kubernetes,
-        /// What keeps the last good ones.
-        kept: Option<SecretDir>,
-    },
+    Secrets(Box<InCluster>),
 }
 
 impl Place {
@@ -45,7 +42,11 @@ impl Place {
 
 /// Feeds `keeper` until the future is dropped. `ready` is set once every source of the first section is known.
 pub async fn run_certificates(mut keeper: Certificates, mut sections: Sections, ready: Condition, place: Place) {
-    let mut supply = Supply::new(place);
+    let mut supply = Supply::new(place, keeper.tickets());
+    // before the first certificate: with other nodes it is not known yet what they have
+    if let Some(names) = supply.everywhere(keeper.store()) {
+        keeper.everywhere(names);
+    }
     loop {
         tokio::select! {
             section = next(&mut sections) => {
@@ -57,6 +58,10 @@ pub async fn run_certificates(mut keeper: Certificates, mut sections: Sections, 
         }
         let settled = keeper.settle(now());
         supply.settled(settled);
+        if let Some(names) = supply.everywhere(keeper.store()) {
+            keeper.everywhere(names);
+            keeper.settle(now());
+        }
         if sections.borrow().is_some() && keeper.is_complete() {
             ready.set(true);
         }
@@ -76,7 +81,7 @@ async fn next(sections: &mut Sections) -> Arc<Tls> {
 }
 
 /// Unix seconds.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
@@ -88,22 +93,22 @@ fn until(due: i64) -> Duration {
 
 /// Who looks at sources.
 enum Supply {
-    Files(Box<Files>),
+    Files(Box<Files>, Pin<Box<dyn Future<Output = ()> + Send>>),
     Cluster(Box<Cluster>),
 }
 
 impl Supply {
-    fn new(place: Place) -> Supply {
+    fn new(place: Place, tickets: Arc<Tickets>) -> Supply {
         match place {
-            Place::Files(folder) => Supply::Files(Box::new(Files::new(folder))),
-            Place::Secrets { kubernetes, kept } => Supply::Cluster(Box::new(Cluster::new(kubernetes, kept))),
+            Place::Files(folder) => Supply::Files(Box::new(Files::new(folder)), Box::pin(tickets::local(tickets))),
+            Place::Secrets(told) => Supply::Cluster(Box::new(Cluster::new(*told, tickets))),
         }
     }
 
     /// Looks at the sources of this section from now on.
     fn section(&mut self, section: &Arc<Tls>) {
         match self {
-            Supply::Files(files) => files.section(section),
+            Supply::Files(files, _) => files.section(section),
             Supply::Cluster(cluster) => cluster.section(section),
         }
     }
@@ -111,8 +116,20 @@ impl Supply {
     /// Waits for what a source has. It may be dropped and called again.
     async fn next(&mut self) -> Vec<News> {
         match self {
-            Supply::Files(files) => files.next().await,
+            Supply::Files(files, tickets) => tokio::select! {
+                news = files.next() => news,
+                // it has no end
+                () = tickets => Vec::new(),
+            },
             Supply::Cluster(cluster) => cluster.next().await,
+        }
+    }
+
+    /// The names that every node has, when that has changed.
+    fn everywhere(&mut self, store: &Store) -> Option<Option<Arc<Names>>> {
+        match self {
+            Supply::Files(..) => None,
+            Supply::Cluster(cluster) => cluster.everywhere(store),
         }
     }
 
@@ -120,7 +137,7 @@ impl Supply {
     fn settled(&mut self, settled: Settled) {
         match self {
             // it has been logged, and the files are kept by who owns them
-            Supply::Files(_) => {}
+            Supply::Files(..) => {}
             Supply::Cluster(cluster) => cluster.settled(settled),
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn authority(secret: &Secret) -> Material<Vec<u8>> {
 }
 
 /// Overwrites what it holds.
-pub(super) fn wipe(mut secret: Secret) {
+pub(in crate::control) fn wipe(mut secret: Secret) {
     for ByteString(bytes) in secret.data.iter_mut().flat_map(|data| data.values_mut()) {
         bytes.zeroize();
     }

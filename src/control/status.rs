@@ -1,0 +1,236 @@
+//! What every node has loaded, through the ConfigMap `gatepost-status`: each pod writes its node's key and reads those of
+//! the others. Doors: [`channel`] gives both ends; [`Others`] says which names every node has; [`Board::run`] writes and
+//! watches.
+
+mod agreement;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::client::{Asked, with_causes};
+use super::watched::{Sink, Watched};
+use super::{Error, Kubernetes};
+use crate::backoff::Backoff;
+use crate::lifecycle::Stage;
+pub(super) use agreement::Others;
+
+/// Shipped without data, so that an upgrade takes nothing away.
+const NAME: &str = "gatepost-status";
+
+/// Changes within this time are written as one.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// A write that takes longer is given up.
+const WRITE: Duration = Duration::from_secs(5);
+
+/// Waits between tries.
+const TRIES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+
+/// This process, as its node's key tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The key.
+    pub name: String,
+    /// Which pod it is.
+    pub pod: String,
+}
+
+/// What a node tells of itself; scripts read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Entry {
+    pod: String,
+    generation: u64,
+    /// Over the names that are loaded, 16 hexadecimal digits.
+    certificates: String,
+    draining: bool,
+}
+
+/// What is known of the nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Nodes {
+    /// Nobody has answered yet.
+    #[default]
+    Unknown,
+    /// There is no such ConfigMap, or it may not be read: every node is on its own.
+    Apart,
+    /// Their keys.
+    Told(BTreeMap<String, String>),
+}
+
+/// The end that speaks with the API server.
+pub(super) struct Board {
+    kubernetes: Kubernetes,
+    node: Node,
+    /// Of the names that are loaded here.
+    digest: watch::Receiver<u64>,
+    generation: watch::Receiver<u64>,
+    stage: watch::Receiver<Stage>,
+    nodes: watch::Sender<Nodes>,
+}
+
+/// Both ends.
+pub(super) fn channel(
+    kubernetes: Kubernetes,
+    node: Node,
+    generation: watch::Receiver<u64>,
+    stage: watch::Receiver<Stage>,
+) -> (Others, Board) {
+    let (nodes, seen) = watch::channel(Nodes::Unknown);
+    let (tell, digest) = watch::channel(0);
+    let others = Others::new(node.name.clone(), seen, tell);
+    (others, Board { kubernetes, node, digest, generation, stage, nodes })
+}
+
+impl Board {
+    /// Writes what changes here and watches what changes elsewhere, until the future is dropped.
+    pub(super) async fn run(self) {
+        let Board { kubernetes, node, digest, generation, stage, nodes } = self;
+        let namespace = kubernetes.namespace().to_owned();
+        let api: Api<ConfigMap> = Api::namespaced(kubernetes.client.clone(), &namespace);
+        let asked = Asked::new("configmaps", NAME, &namespace);
+        let watched = Watched { kubernetes, api: api.clone(), only: format!("metadata.name={NAME}"), asked };
+        let seen = nodes.subscribe();
+        let watch = watched.run(Reading { nodes: nodes.clone(), listed: None });
+        let writer = Writer { api, node, digest, generation, stage, seen, nodes, written: None };
+        // neither has an end
+        let _ = tokio::join!(watch, writer.run());
+    }
+}
+
+/// Writes the own key.
+struct Writer {
+    api: Api<ConfigMap>,
+    node: Node,
+    digest: watch::Receiver<u64>,
+    generation: watch::Receiver<u64>,
+    stage: watch::Receiver<Stage>,
+    seen: watch::Receiver<Nodes>,
+    nodes: watch::Sender<Nodes>,
+    written: Option<Entry>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let mut backoff = Backoff::new(TRIES.0, TRIES.1);
+        loop {
+            let entry = self.entry();
+            if self.is_due(&entry) {
+                match timeout(WRITE, self.write(&entry)).await {
+                    Ok(Ok(())) => {
+                        self.written = Some(entry);
+                        backoff.reset();
+                        continue;
+                    }
+                    Ok(Err(error)) => tracing::debug!(error = with_causes(&error), "The own status cannot be written"),
+                    Err(_) => tracing::debug!("The own status cannot be written: no answer within 5 s"),
+                }
+                tokio::time::sleep(backoff.next_wait()).await;
+                continue;
+            }
+            let news = tokio::select! {
+                news = self.digest.changed() => news,
+                news = self.generation.changed() => news,
+                news = self.stage.changed() => news,
+                news = self.seen.changed() => news,
+            };
+            if news.is_err() {
+                // the process ends
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(DEBOUNCE).await;
+        }
+    }
+
+    fn entry(&mut self) -> Entry {
+        Entry {
+            pod: self.node.pod.clone(),
+            generation: *self.generation.borrow_and_update(),
+            certificates: format!("{:016x}", *self.digest.borrow_and_update()),
+            draining: *self.stage.borrow_and_update() != Stage::Serving,
+        }
+    }
+
+    /// While a node has two pods both write its key. The newer one must have the last word, and they must not write
+    /// against each other for ever: what another wrote is replaced only when it is draining.
+    fn is_due(&mut self, entry: &Entry) -> bool {
+        let Nodes::Told(nodes) = &*self.seen.borrow_and_update() else { return false };
+        if self.written.as_ref() != Some(entry) {
+            return true;
+        }
+        let there = nodes.get(&self.node.name).map(|text| agreement::read(text));
+        !entry.draining && there.is_none_or(|there| there.draining && there.pod != entry.pod)
+    }
+
+    async fn write(&self, entry: &Entry) -> Result<(), kube::Error> {
+        let text = serde_json::to_string(entry).map_err(kube::Error::SerdeError)?;
+        let patch = Patch::Merge(json!({"data": {self.node.name.as_str(): text}}));
+        let now = self.api.patch(NAME, &PatchParams::default(), &patch).await?;
+        // the watch says the same a moment later
+        self.nodes.send_replace(Nodes::Told(now.data.unwrap_or_default()));
+        Ok(())
+    }
+}
+
+/// Reads the keys of all.
+struct Reading {
+    nodes: watch::Sender<Nodes>,
+    listed: Option<ConfigMap>,
+}
+
+impl Reading {
+    fn apart(&self, why: &str) {
+        if self.nodes.send_replace(Nodes::Apart) != Nodes::Apart {
+            tracing::info!(
+                why,
+                "What other nodes have is not known: a host is sent to https once its certificate is loaded here"
+            );
+        }
+    }
+}
+
+impl Sink<ConfigMap> for Reading {
+    fn listing(&mut self) {
+        self.listed = None;
+    }
+
+    fn found(&mut self, found: ConfigMap) {
+        self.listed = Some(found);
+    }
+
+    fn listed(&mut self) {
+        match self.listed.take() {
+            Some(found) => self.applied(found),
+            None => self.apart("there is no ConfigMap gatepost-status"),
+        }
+    }
+
+    fn applied(&mut self, found: ConfigMap) {
+        let told = Nodes::Told(found.data.unwrap_or_default());
+        self.nodes.send_if_modified(|nodes| std::mem::replace(nodes, told.clone()) != told);
+    }
+
+    fn deleted(&mut self, _last: ConfigMap) {
+        self.apart("the ConfigMap gatepost-status is gone");
+    }
+
+    fn away(&mut self, error: &str, _elsewhere: bool) {
+        tracing::debug!(error, "The status of other nodes cannot be watched");
+    }
+
+    fn back(&mut self) {}
+
+    fn refused(&mut self, error: Error, is_news: bool) -> Result<(), Error> {
+        if is_news {
+            self.apart(&error.to_string());
+        }
+        Ok(())
+    }
+}
