@@ -11,4 +11,6 @@ mod manifests;
 mod process;
 mod reload;
 mod routes;
+mod secrets;
 mod testbed;
+mod tls;

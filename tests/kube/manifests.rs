@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::{ListParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::process::Gatepost;
@@ -31,7 +31,9 @@ async fn everything_shipped_is_accepted_and_its_pods_are_admitted() {
         }
         apply(&admin, object).await;
     }
-    for object in ["routes", "app"].iter().flat_map(|file| manifests(&format!("deploy/example/{file}.yaml"))) {
+    for object in
+        ["routes", "app", "secret-elsewhere"].iter().flat_map(|file| manifests(&format!("deploy/example/{file}.yaml")))
+    {
         apply(&admin, object).await;
     }
     // the DaemonSet is taken as it is; whether its pods would be is asked when they are made
@@ -56,7 +58,7 @@ async fn the_example_routes_are_served_under_the_shipped_role() {
 }
 
 #[tokio::test]
-async fn the_shipped_role_grants_no_more_than_the_routes_and_events() {
+async fn the_shipped_role_grants_no_more_than_the_routes_the_secrets_of_its_namespace_and_events() {
     let _shared = shared();
     let namespace = Namespace::new("rights").await;
     namespace.write("routes: []").await;
@@ -71,9 +73,18 @@ async fn the_shipped_role_grants_no_more_than_the_routes_and_events() {
     assert!(forbidden(config_maps.get("other").await.unwrap_err()));
     assert!(forbidden(config_maps.replace("gatepost", &PostParams::default(), &found).await.unwrap_err()));
     let secrets: Api<Secret> = Api::namespaced(ours.clone(), &namespace.name);
-    assert!(forbidden(secrets.list(&ListParams::default()).await.unwrap_err()));
+    let tickets = secrets.list(&ListParams::default()).await.unwrap().items;
+    assert!(forbidden(secrets.create(&PostParams::default(), &Secret::default()).await.unwrap_err()));
+    assert!(forbidden(secrets.replace("gatepost-tickets", &PostParams::default(), &tickets[0]).await.unwrap_err()));
+    let patch = Patch::Merge(json!({"data": {}}));
+    secrets.patch("gatepost-tickets", &PatchParams::default(), &patch).await.unwrap();
+    assert!(forbidden(secrets.patch("other", &PatchParams::default(), &patch).await.unwrap_err()));
+    config_maps.patch("gatepost-status", &PatchParams::default(), &patch).await.unwrap();
+    assert!(forbidden(config_maps.patch("gatepost", &PatchParams::default(), &patch).await.unwrap_err()));
     let events: Api<Event> = Api::namespaced(ours.clone(), &namespace.name);
     assert!(forbidden(events.list(&ListParams::default()).await.unwrap_err()));
-    let elsewhere: Api<ConfigMap> = Api::namespaced(ours, "default");
+    let elsewhere: Api<ConfigMap> = Api::namespaced(ours.clone(), "default");
     assert!(forbidden(elsewhere.get("gatepost").await.unwrap_err()));
+    let elsewhere: Api<Secret> = Api::namespaced(ours, "kube-system");
+    assert!(forbidden(elsewhere.list(&ListParams::default()).await.unwrap_err()));
 }

@@ -44,7 +44,8 @@ impl Gatepost {
         let mut command = Command::new("setpriv");
         // it ends with the test's thread, also when the test panics
         command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_gatepost"), "serve", "--kubeconfig"]).arg(kubeconfig);
-        command.args(["--namespace", namespace, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log", "json"]);
+        command.args(["--namespace", namespace, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]);
+        command.args(["--admin", "127.0.0.1:0", "--log", "json"]);
         command.args(flags).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -95,6 +96,10 @@ impl Gatepost {
         self.listener("http")
     }
 
+    pub(crate) fn https(&self) -> SocketAddr {
+        self.listener("https")
+    }
+
     /// What `/readyz` of the admin surface answers.
     pub(crate) fn is_ready(&self) -> bool {
         self.admin("/readyz").0 == 200
@@ -111,6 +116,16 @@ impl Gatepost {
 
     pub(crate) fn metrics(&self) -> String {
         self.admin("/metrics").1
+    }
+
+    /// Waits until a metric without labels, or a series with all of them, has this value.
+    pub(crate) fn metric(&self, name: &str, value: &str) {
+        let wanted = format!("{name} {value}");
+        let end = Instant::now() + PATIENCE;
+        while !self.metrics().lines().any(|line| line == wanted) {
+            assert!(Instant::now() < end, "never {wanted}:\n{}", self.metrics());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn admin(&self, path: &str) -> (u16, String) {

@@ -214,7 +214,17 @@ async fn a_refusal_by_rbac_is_told_once_and_waited_out_in_a_pod() {
 #[test]
 fn without_a_cluster_the_process_says_so_in_one_line_and_ends() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
-    command.args(["serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log", "text"]);
+    command.args([
+        "serve",
+        "--http",
+        "127.0.0.1:0",
+        "--https",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--log",
+        "text",
+    ]);
     let out = command.env_clear().env("HOME", "/nonexistent").output().unwrap();
     let said = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(1), "{said}");

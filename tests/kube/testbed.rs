@@ -325,9 +325,20 @@ impl Namespace {
         Namespace { name: name.to_owned(), admin, kubeconfig }
     }
 
-    /// Gives the account what `deploy/rbac.yaml` gives.
+    /// Gives the account what `deploy/rbac.yaml` gives, and what pods tell one another a place.
     pub(crate) async fn grant(&self) {
-        for object in manifests("deploy/rbac.yaml") {
+        self.apply_all("deploy/rbac.yaml").await;
+        self.apply_all("deploy/state.yaml").await;
+    }
+
+    /// Puts an object into this namespace.
+    pub(crate) async fn apply(&self, object: Value) {
+        apply(&self.admin, moved(object, &self.name)).await;
+    }
+
+    /// Puts what is in a file of this repository into this namespace.
+    async fn apply_all(&self, path: &str) {
+        for object in manifests(path) {
             apply(&self.admin, moved(object, &self.name)).await;
         }
     }

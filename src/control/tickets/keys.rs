@@ -144,7 +144,7 @@ mod tests {
     fn a_new_key_opens_at_once_and_seals_a_minute_later_unless_it_is_the_only_one() {
         let first = Keys::default().next(NOW).unwrap();
         let only = first.0[0].key.clone();
-        assert_eq!(first.in_force(NOW), [only.clone()]);
+        assert_eq!(first.in_force(NOW), std::slice::from_ref(&only));
         let second = first.next(NOW + ROTATE).unwrap();
         let newest = second.0[0].key.clone();
         assert_eq!(second.in_force(NOW + ROTATE + 59), [only.clone(), newest.clone()]);

@@ -1,0 +1,106 @@
+//! Certificates to put into Secrets, and a client that looks at what it is shown.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+
+use crate::testbed::PATIENCE;
+
+/// A certificate with its key, PEM, and what a client gets to see of it.
+pub(crate) struct Certificate {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+    der: Vec<u8>,
+}
+
+impl Certificate {
+    /// From 1975 to 4096.
+    pub(crate) fn of(host: &str) -> Certificate {
+        Certificate::until(host, 4096)
+    }
+
+    /// Until the first day of that year.
+    pub(crate) fn until(host: &str, year: i32) -> Certificate {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let made = params.self_signed(&key).unwrap();
+        Certificate { chain: made.pem(), key: key.serialize_pem(), der: made.der().to_vec() }
+    }
+}
+
+/// Waits until a client that asks for `name` is shown this certificate; gives how long that took.
+pub(crate) fn shows(addr: SocketAddr, name: &str, certificate: &Certificate) -> Duration {
+    let start = Instant::now();
+    loop {
+        let shown = shown(addr, name);
+        if shown.as_ref().is_ok_and(|shown| *shown == certificate.der) {
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < PATIENCE, "another certificate of {name}: {:?}", shown.map(|shown| shown.len()));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// What a client that asks for `name` is shown now.
+pub(crate) fn shown(addr: SocketAddr, name: &str) -> io::Result<Vec<u8>> {
+    let curious = Arc::new(Curious::default());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.dangerous().with_custom_certificate_verifier(curious.clone()).with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream)?;
+    }
+    let seen = curious.0.lock().unwrap().take();
+    seen.ok_or_else(|| io::Error::other("no certificate"))
+}
+
+/// Believes everything and remembers it.
+#[derive(Debug, Default)]
+struct Curious(Mutex<Option<Vec<u8>>>);
+
+impl ServerCertVerifier for Curious {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        *self.0.lock().unwrap() = Some(end_entity.to_vec());
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
