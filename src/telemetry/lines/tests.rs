@@ -79,8 +79,9 @@ fn a_stalled_output_never_stops_a_worker_and_what_it_drops_is_counted() {
     let kept = 4 * BUFFERS as u64;
     assert_eq!(lines.dropped().load(Ordering::Relaxed), 1000 - kept);
     assert!(!lines.close_within(Duration::ZERO));
-    drop(hold);
+    // while the output still stalls: once it is told to close, the writer ends with its queue
     drop(worker);
+    drop(hold);
     assert!(lines.close());
     assert_eq!(lines.dropped().load(Ordering::Relaxed), 1000 - kept);
 }
