@@ -197,8 +197,9 @@ impl<'n> Reader<'n> {
         for step in &self.steps {
             match step {
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
-                Step::Key(key) if path.is_empty() => path.push_str(key),
-                Step::Key(key) => path.extend([".", key]),
+                // names of header fields and parameters are the operator's own, and a problem is one line
+                Step::Key(key) if path.is_empty() => path.push_str(&brief(key)),
+                Step::Key(key) => path.extend([".", &brief(key)]),
             }
         }
         path

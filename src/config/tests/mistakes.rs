@@ -277,6 +277,12 @@ fn keys_that_stand_twice_name_the_first() {
 }
 
 #[test]
+fn a_key_over_several_lines_is_told_in_one() {
+    let told = told("routes:\n- {host: a, respond: {headers: {C\n\n d, e: f}}}\n");
+    assert!(!told.is_empty() && told.iter().all(|problem| problem.lines().count() == 1), "{told:?}");
+}
+
+#[test]
 fn what_yaml_has_beyond_a_routes_file_is_refused() {
     for (text, said) in [
         ("routes: &a []\n", "anchors (`&name`) are not read here"),
