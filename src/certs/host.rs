@@ -98,6 +98,8 @@ impl Maker {
         let keys = certificates.iter().map(|certificate| Arc::clone(&certificate.key)).collect();
         let mut config = builder.with_cert_resolver(Arc::new(FirstVerifiable(keys)));
         config.alpn_protocols = vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()];
+        // the strongest that both speak; all of ours are good
+        config.ignore_client_order = true;
         config.ticketer = ticketer;
         // sessions are in the tickets: nothing is kept here
         config.session_storage = Arc::new(NoServerSessionStorage {});

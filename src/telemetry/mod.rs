@@ -56,10 +56,18 @@ impl FromStr for LogLevel {
     }
 }
 
+impl LogLevel {
+    /// rustls warns of what clients do, such as asking to renegotiate: strangers must not write warnings. Directives of
+    /// one's own that name rustls stand behind it and win.
+    fn directives(&self) -> String {
+        format!("rustls=off,{}", self.0)
+    }
+}
+
 /// Starts the log. `None` as a format means [`LogFormat::of_stderr`]. A second call changes nothing, so that tests may
 /// start as many programs as they like.
 pub fn init(format: Option<LogFormat>, level: &LogLevel) {
-    let filter = EnvFilter::builder().parse_lossy(&level.0);
+    let filter = EnvFilter::builder().parse_lossy(level.directives());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // an error means that a log has been started already
     let _ = match format.unwrap_or_else(LogFormat::of_stderr) {
@@ -92,6 +100,20 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rustls_is_heard_only_by_those_who_ask_for_it() {
+        let heard = |level: &str| {
+            let filter = EnvFilter::builder().parse_lossy(level.parse::<LogLevel>().unwrap().directives());
+            let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::sink).finish();
+            tracing::subscriber::with_default(
+                subscriber,
+                || tracing::enabled!(target: "rustls::common_state", tracing::Level::WARN),
+            )
+        };
+        assert!(!heard("info") && !heard("debug") && !heard("warn,gatepost=debug"));
+        assert!(heard("info,rustls=warn"));
+    }
 
     #[test]
     fn a_level_is_a_word_or_directives() {
