@@ -83,7 +83,9 @@
 //! | How is `X-Forwarded-For` built, who is the client? | `src/proxy/headers.rs`, `src/proxy/forwarded.rs` |
 //! | Which certificate does a name get? | `src/certs/store.rs`, `src/proxy/tls.rs` |
 //! | Why 421, why a redirect to https? | `src/proxy/https.rs` |
-//! | What happens to a broken Secret? | `src/control/certificates.rs` |
+//! | What happens to a broken Secret? | `src/control/certificates.rs`, `src/control/certificates/judge.rs` |
+//! | When does every node have a certificate? | `src/control/status/agreement.rs` |
+//! | Which key seals a session ticket? | `src/control/tickets/keys.rs` |
 //! | Which requests are refused as ambiguous? | `src/message/parse.rs`, `src/message/semantics.rs`, `src/message/reader.rs` |
 //! | What happens to a bad ConfigMap? | `src/control/applier.rs`, `src/config/settle.rs` |
 //! | Which keys does the routes file have? | `src/config/keys.rs`, and `config/full.yaml` with comments |

@@ -23,6 +23,7 @@ pub use material::{Material, Pem};
 pub use settled::{Settled, Taken};
 
 use authorities::{Authorities, policy};
+use finding::Findings;
 use judge::{Newest, Upshot, judge};
 use sections::Entry;
 
@@ -53,7 +54,7 @@ pub struct Certificates {
     /// Hosts to be judged anew.
     stale: BTreeSet<Box<str>>,
     /// Sources whose content was not judged for its hosts yet.
-    fresh: Vec<(CertificateSource, Pem)>,
+    fresh: HashMap<CertificateSource, Pem>,
     fresh_authorities: Vec<(ClientCaSource, Vec<u8>)>,
     /// When the time alone changes a judgement.
     due: i64,
@@ -102,7 +103,7 @@ impl Certificates {
             hosts: HashMap::new(),
             told: HashSet::new(),
             stale: BTreeSet::new(),
-            fresh: Vec::new(),
+            fresh: HashMap::new(),
             fresh_authorities: Vec::new(),
             due: i64::MAX,
             is_changed: true,
@@ -148,7 +149,7 @@ impl Certificates {
         self.stale.extend(known.hosts.iter().cloned());
         let name = SourceName::Certificate(source.clone());
         self.told.retain(|(told, ..)| *told != name);
-        self.fresh.retain(|(fresh, _)| fresh != source);
+        self.fresh.remove(source);
         self.fresh.extend(pem.map(|pem| (source.clone(), pem)));
     }
 
@@ -198,16 +199,17 @@ impl Certificates {
             self.due = i64::MAX;
             stale.extend(self.hosts.keys().cloned());
         }
-        let mut settled = Settled::default();
+        let (mut settled, mut findings) = (Settled::default(), Findings::default());
         for host in &stale {
             match self.hosts.remove(host) {
-                Some(named) => self.judge_host(host, named, now, &mut settled.findings),
+                Some(named) => self.judge_host(host, named, now, &mut findings),
                 None => self.forget(host),
             }
         }
         if !stale.is_empty() {
             self.default_host();
         }
+        settled.findings = findings.all;
         settled.taken = self.taken();
         settled.authorities = std::mem::take(&mut self.fresh_authorities);
         self.metrics.certificates().set_errors(self.entries.iter().filter(|entry| entry.wrong > 0).count());
@@ -219,7 +221,7 @@ impl Certificates {
         settled
     }
 
-    fn judge_host(&mut self, name: &str, mut named: Named, now: i64, findings: &mut Vec<Finding>) {
+    fn judge_host(&mut self, name: &str, mut named: Named, now: i64, findings: &mut Findings) {
         let (certificates, mut wrong) = self.judged(name, &named, now);
         let clients = self.clients(&named, &mut wrong, name);
         for entry in named.wrong.drain(..) {
@@ -318,16 +320,11 @@ impl Certificates {
     }
 
     /// Tells a finding, together with the same of other hosts, unless it has been told.
-    fn tell(&mut self, findings: &mut Vec<Finding>, host: &str, finding: Finding) {
-        if finding.kind == Kind::Hidden {
-            return;
-        }
-        if !self.told.insert((finding.source.clone(), finding.kind, finding.upshot, host.into())) {
-            return;
-        }
-        match findings.iter_mut().rev().find(|other| other.is_same(&finding)) {
-            Some(other) => other.hosts.extend(finding.hosts),
-            None => findings.push(finding),
+    fn tell(&mut self, findings: &mut Findings, host: &str, finding: Finding) {
+        // whoever was not let in has said so
+        let is_said = finding.kind == Kind::Hidden;
+        if !is_said && self.told.insert((finding.source.clone(), finding.kind, finding.upshot, host.into())) {
+            findings.add(finding);
         }
     }
 

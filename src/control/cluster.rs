@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::certificates::{Finding, Names, Settled, SourceName, Taken};
 use super::events::{self, Events};
@@ -28,7 +28,8 @@ pub(super) struct Cluster {
     kept: Option<SecretDir>,
     /// What an earlier process kept and nobody has fetched yet.
     restored: Vec<News>,
-    had_section: bool,
+    /// Begins what goes on among nodes, with the first section.
+    begin: Option<oneshot::Sender<()>>,
     events: Events,
     /// Writes Events, the own status and keys of tickets.
     background: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -58,13 +59,19 @@ impl Cluster {
         let (events, writer) = events::channel(kubernetes.client.clone());
         let (others, board) = status::channel(kubernetes.clone(), node, generations, stage);
         let tickets = tickets::shared(kubernetes.clone(), tickets);
+        let (begin, begun) = oneshot::channel();
+        let with_others = async move {
+            // without routes there is nothing to tell others, and nobody to resume a session
+            let _ = begun.await;
+            tokio::join!(board.run(), tickets);
+        };
         let background = async move {
-            tokio::join!(writer.run(), board.run(), tickets);
+            tokio::join!(writer.run(), with_others);
         };
         Cluster {
             kept: kept.map(|kept| kept.with_namespace(kubernetes.namespace())),
             restored: Vec::new(),
-            had_section: false,
+            begin: Some(begin),
             events,
             background: Box::pin(background),
             subject: kubernetes.subject.subscribe(),
@@ -76,17 +83,17 @@ impl Cluster {
 
     /// Looks at the Secrets of this section from now on.
     pub(super) fn section(&mut self, section: &Arc<Tls>) {
+        let begin = self.begin.take();
         if let Some(kept) = &mut self.kept {
             let named: Vec<SourceName> = SourceName::all(section).collect();
-            if !std::mem::replace(&mut self.had_section, true) {
+            if begin.is_some() {
                 self.restored = named.iter().filter_map(|source| kept.load(source)).collect();
-                let count = self.restored.len();
-                if count > 0 {
-                    tracing::info!(count, "Serves the certificates that an earlier process kept");
-                }
+                tracing::info!(count = self.restored.len(), "Certificates that an earlier process kept");
             }
             kept.retain(named.iter());
         }
+        // the other end waits for as long as this is here
+        begin.map(|begin| begin.send(()));
         self.secrets.section(section);
     }
 

@@ -1,11 +1,16 @@
-//! Where routes come from and how a change of them arrives. The only room that knows Kubernetes.
+//! Where routes and certificates come from and how a change of them arrives. The only room that knows Kubernetes.
 //!
 //! Doors: [`Applier`] is the one pipeline from text to a published table. Two sources feed it: [`run_file`] watches a
-//! file, [`run_config_map`] a ConfigMap through the API. Whatever goes wrong with either, what serves goes on serving.
+//! file, [`run_config_map`] a ConfigMap through the API. [`Certificates`] is the same for certificates;
+//! [`run_certificates`] feeds it, from files or from Secrets. Whatever goes wrong with any, what serves goes on serving.
 //!
 //! ```text
 //! run_file | run_config_map ─► Applier::apply ─► config::parse ─► settle ─► RouteTable::build ─► Writer::publish
-//!                                     └ Outcome: the log line and the metrics are made here, the Event by the source
+//!                                     │ └ Outcome: the log line and the metrics are made here, the Event by the source
+//!                                     └ the `tls` section ─► run_certificates ─┐
+//! Files | Secrets | SecretDir ─► News ─────────────────────────────────────────┴► Certificates::settle ─► Writer::publish
+//! gatepost-status ─► Others: which names every node has ───────────────────────┘      └ Settled: Events, SecretDir
+//! gatepost-tickets ─► certs::Tickets
 //! ```
 
 mod applier;

@@ -5,11 +5,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::DeleteParams;
 use kube::runtime::wait::await_condition;
+use rustls::HandshakeKind;
 use serde_json::{Value, json};
 
 use crate::process::Gatepost;
 use crate::testbed::{Namespace, PATIENCE, admin, alone, apply, manifests, shared};
-use crate::tls::{Certificate, shown, shows};
+use crate::tls::{Certificate, Client, shown, shows};
 
 const HOST: &str = "www.example.com";
 const ERRORS: &str = "gatepost_certificate_errors";
@@ -308,6 +309,34 @@ async fn two_processes_share_one_key_of_session_tickets_and_one_that_is_old_is_f
         }
     }
     assert_eq!(count(&namespace.tickets().await), 2);
+}
+
+#[tokio::test]
+async fn a_session_that_began_at_one_process_resumes_at_another_and_after_a_renewal() {
+    let _shared = shared();
+    let namespace = Namespace::new("secret-resumed").await;
+    namespace.certificate("web", &Certificate::of(HOST)).await;
+    namespace.write(&routes("web")).await;
+    let [one, two] = ["one", "two"].map(|node| Gatepost::start_with(&namespace, &[], &[("NODE_NAME", node)]));
+    namespace.tickets().await;
+    one.ready();
+    two.ready();
+    // until both have read the key, which nothing outside tells
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let client = Client::new();
+        assert_eq!(client.visit(one.https(), HOST).unwrap(), HandshakeKind::Full);
+        if client.visit(two.https(), HOST).unwrap() == HandshakeKind::Resumed {
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "never resumed");
+    }
+    let client = Client::new();
+    client.visit(one.https(), HOST).unwrap();
+    let new = Certificate::of(HOST);
+    namespace.certificate("web", &new).await;
+    shows(two.https(), HOST, &new);
+    assert_eq!(client.visit(two.https(), HOST).unwrap(), HandshakeKind::Resumed);
 }
 
 #[tokio::test]

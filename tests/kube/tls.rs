@@ -1,6 +1,6 @@
 //! Certificates to put into Secrets, and a client that looks at what it is shown.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, SignatureScheme};
 
 use crate::testbed::PATIENCE;
 
@@ -50,19 +50,49 @@ pub(crate) fn shows(addr: SocketAddr, name: &str, certificate: &Certificate) -> 
 
 /// What a client that asks for `name` is shown now.
 pub(crate) fn shown(addr: SocketAddr, name: &str) -> io::Result<Vec<u8>> {
-    let curious = Arc::new(Curious::default());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.dangerous().with_custom_certificate_verifier(curious.clone()).with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    while connection.is_handshaking() {
-        connection.complete_io(&mut stream)?;
-    }
-    let seen = curious.0.lock().unwrap().take();
+    let client = Client::new();
+    client.connect(addr, name)?;
+    let seen = client.seen.0.lock().unwrap().take();
     seen.ok_or_else(|| io::Error::other("no certificate"))
+}
+
+/// A client that keeps the tickets it is given.
+pub(crate) struct Client {
+    config: Arc<ClientConfig>,
+    seen: Arc<Curious>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Client {
+        let seen = Arc::new(Curious::default());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.dangerous().with_custom_certificate_verifier(seen.clone()).with_no_client_auth();
+        Client { config: Arc::new(config), seen }
+    }
+
+    /// Sends a request over a new connection and waits for the answer to begin: tickets come before it.
+    pub(crate) fn visit(&self, addr: SocketAddr, name: &str) -> io::Result<HandshakeKind> {
+        let (mut connection, mut stream) = self.connect(addr, name)?;
+        let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+        let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+        tls.write_all(request.as_bytes())?;
+        let mut answer = [0; 12];
+        tls.read_exact(&mut answer)?;
+        assert!(answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
+        Ok(connection.handshake_kind().unwrap())
+    }
+
+    fn connect(&self, addr: SocketAddr, name: &str) -> io::Result<(ClientConnection, TcpStream)> {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut connection = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
+        let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        Ok((connection, stream))
+    }
 }
 
 /// Believes everything and remembers it.

@@ -1,5 +1,6 @@
 //! What is wrong with a source of certificates, in words for the log and an Event: [`Finding`].
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::judge::{Kind, Upshot, Wrong};
@@ -35,20 +36,30 @@ pub enum SourceName {
     ClientCa(ClientCaSource),
 }
 
+/// Findings, those that are one fact for several hosts as one.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) all: Vec<Finding>,
+    places: HashMap<(SourceName, Kind, Upshot), usize>,
+}
+
+impl Findings {
+    pub(super) fn add(&mut self, finding: Finding) {
+        let place =
+            *self.places.entry((finding.source.clone(), finding.kind, finding.upshot)).or_insert(self.all.len());
+        match self.all.get_mut(place) {
+            // the reason names the host
+            Some(same) if finding.kind != Kind::NotCovered => same.hosts.extend(finding.hosts),
+            _ => self.all.push(finding),
+        }
+    }
+}
+
 impl Finding {
     pub(super) fn new(source: SourceName, version: Option<String>, host: &str, wrong: Wrong) -> Finding {
         let severity = wrong.severity();
         let Wrong { kind, reason, upshot } = wrong;
         Finding { source, version, kind, severity, hosts: vec![host.to_owned()], reason, upshot }
-    }
-
-    /// Whether it is the same fact for another host.
-    pub(super) fn is_same(&self, other: &Finding) -> bool {
-        self.source == other.source
-            && self.kind == other.kind
-            && self.upshot == other.upshot
-            // the reason names the host
-            && self.kind != Kind::NotCovered
     }
 
     /// What comes of it, after the hosts.

@@ -46,7 +46,7 @@ impl Certificates {
         self.stale.extend(self.hosts.keys().cloned());
         let names: HashSet<SourceName> = SourceName::all(&self.section).collect();
         self.told.retain(|(source, _, _, host)| names.contains(source) && self.hosts.contains_key(host));
-        self.fresh.retain(|(source, _)| self.sources.contains_key(source));
+        self.fresh.retain(|source, _| self.sources.contains_key(source));
     }
 }
 
