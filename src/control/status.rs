@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::client::{Asked, with_causes};
+use super::client::{Asked, refusal, with_causes};
 use super::watched::{Sink, Watched};
 use super::{Error, Kubernetes};
 use crate::backoff::Backoff;
@@ -96,10 +96,12 @@ impl Board {
         let namespace = kubernetes.namespace().to_owned();
         let api: Api<ConfigMap> = Api::namespaced(kubernetes.client.clone(), &namespace);
         let asked = Asked::new("configmaps", NAME, &namespace);
-        let watched = Watched { kubernetes, api: api.clone(), only: format!("metadata.name={NAME}"), asked };
+        let watched =
+            Watched { kubernetes, api: api.clone(), only: format!("metadata.name={NAME}"), asked: asked.clone() };
         let seen = nodes.subscribe();
         let watch = watched.run(Reading { nodes: nodes.clone(), listed: None });
-        let writer = Writer { api, node, digest, generation, stage, seen, nodes, written: None };
+        let said = false;
+        let writer = Writer { api, asked, node, digest, generation, stage, seen, nodes, written: None, said };
         // neither has an end
         let _ = tokio::join!(watch, writer.run());
     }
@@ -108,6 +110,7 @@ impl Board {
 /// Writes the own key.
 struct Writer {
     api: Api<ConfigMap>,
+    asked: Asked,
     node: Node,
     digest: watch::Receiver<u64>,
     generation: watch::Receiver<u64>,
@@ -115,6 +118,8 @@ struct Writer {
     seen: watch::Receiver<Nodes>,
     nodes: watch::Sender<Nodes>,
     written: Option<Entry>,
+    /// It has been said that it may not be written.
+    said: bool,
 }
 
 impl Writer {
@@ -122,14 +127,14 @@ impl Writer {
         let mut backoff = Backoff::new(TRIES.0, TRIES.1);
         loop {
             let entry = self.entry();
-            if self.is_due(&entry) {
+            if is_due(&self.seen.borrow_and_update(), &self.node.name, self.written.as_ref(), &entry) {
                 match timeout(WRITE, self.write(&entry)).await {
                     Ok(Ok(())) => {
                         self.written = Some(entry);
                         backoff.reset();
                         continue;
                     }
-                    Ok(Err(error)) => tracing::debug!(error = with_causes(&error), "The own status cannot be written"),
+                    Ok(Err(error)) => self.failed(&error),
                     Err(_) => tracing::debug!("The own status cannot be written: no answer within 5 s"),
                 }
                 tokio::time::sleep(backoff.next_wait()).await;
@@ -158,15 +163,13 @@ impl Writer {
         }
     }
 
-    /// While a node has two pods both write its key. The newer one must have the last word, and they must not write
-    /// against each other for ever: what another wrote is replaced only when it is draining.
-    fn is_due(&mut self, entry: &Entry) -> bool {
-        let Nodes::Told(nodes) = &*self.seen.borrow_and_update() else { return false };
-        if self.written.as_ref() != Some(entry) {
-            return true;
+    fn failed(&mut self, error: &kube::Error) {
+        match refusal(error, "patch", &self.asked) {
+            Some(error) if !std::mem::replace(&mut self.said, true) => {
+                tracing::info!(%error, "What is loaded here is not told to other nodes");
+            }
+            _ => tracing::debug!(error = with_causes(error), "The own status cannot be written"),
         }
-        let there = nodes.get(&self.node.name).map(|text| agreement::read(text));
-        !entry.draining && there.is_none_or(|there| there.draining && there.pod != entry.pod)
     }
 
     async fn write(&self, entry: &Entry) -> Result<(), kube::Error> {
@@ -177,6 +180,17 @@ impl Writer {
         self.nodes.send_replace(Nodes::Told(now.data.unwrap_or_default()));
         Ok(())
     }
+}
+
+/// Whether the own key has to be written. While a node has two pods both write it: the newer one must have the last word,
+/// and they must not write against each other for ever, so what another wrote is replaced only when that one is draining.
+fn is_due(nodes: &Nodes, node: &str, written: Option<&Entry>, entry: &Entry) -> bool {
+    let Nodes::Told(nodes) = nodes else { return false };
+    if written != Some(entry) {
+        return true;
+    }
+    let there = nodes.get(node).map(|text| agreement::read(text));
+    !entry.draining && there.is_none_or(|there| there.draining && there.pod != entry.pod)
 }
 
 /// Reads the keys of all.
@@ -232,5 +246,48 @@ impl Sink<ConfigMap> for Reading {
             self.apart(&error.to_string());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(pod: &str, draining: bool) -> Entry {
+        Entry { pod: pod.to_owned(), generation: 7, certificates: "00000000000000ff".to_owned(), draining }
+    }
+
+    fn told(entry: &Entry) -> Nodes {
+        Nodes::Told(BTreeMap::from([("here".to_owned(), serde_json::to_string(entry).unwrap())]))
+    }
+
+    #[test]
+    fn a_node_tells_these_keys_and_scripts_read_them() {
+        let text = serde_json::to_string(&entry("gatepost-x", false)).unwrap();
+        assert_eq!(text, r#"{"pod":"gatepost-x","generation":7,"certificates":"00000000000000ff","draining":false}"#);
+    }
+
+    #[test]
+    fn of_two_pods_of_a_node_the_one_that_stays_has_the_last_word_and_they_never_write_in_turns() {
+        let (new, old) = (entry("new", false), entry("old", false));
+        let (new_drains, old_drains) = (entry("new", true), entry("old", true));
+        for (there, written, now, due) in [
+            (&old, None, &new, true),
+            (&new, Some(&new), &new, false),
+            // the other pod has written after us, and will go
+            (&old, Some(&new), &new, false),
+            (&old_drains, Some(&new), &new, true),
+            (&new, Some(&old_drains), &old_drains, false),
+            (&new_drains, Some(&old_drains), &old_drains, false),
+            // a change here is always told
+            (&new, Some(&old), &old_drains, true),
+        ] {
+            assert_eq!(is_due(&told(there), "here", written, now), due, "{there:?} {written:?} {now:?}");
+        }
+        // somebody has taken the key away
+        assert!(is_due(&Nodes::Told(BTreeMap::new()), "here", Some(&new), &new));
+        for nodes in [Nodes::Unknown, Nodes::Apart] {
+            assert!(!is_due(&nodes, "here", None, &new), "{nodes:?}");
+        }
     }
 }

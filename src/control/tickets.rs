@@ -15,7 +15,7 @@ use kube::api::{Patch, PatchParams};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::client::{Asked, with_causes};
+use super::client::{Asked, refusal, with_causes};
 use super::supply::now;
 use super::watched::{Sink, Watched};
 use super::{Error, Kubernetes};
@@ -67,15 +67,17 @@ pub(super) async fn shared(kubernetes: Kubernetes, tickets: Arc<Tickets>) {
     let namespace = kubernetes.namespace().to_owned();
     let api: Api<Secret> = Api::namespaced(kubernetes.client.clone(), &namespace);
     let asked = Asked::new("secrets", NAME, &namespace);
-    let watched = Watched { kubernetes, api: api.clone(), only: format!("metadata.name={NAME}"), asked };
+    let only = format!("metadata.name={NAME}");
+    let watched = Watched { kubernetes, api: api.clone(), only, asked: asked.clone() };
     let (known, seen) = watch::channel(Known::Unknown);
     let watch = watched.run(Reading { known: known.clone(), listed: None });
     // neither has an end
-    let _ = tokio::join!(watch, follow(api, known, seen, tickets));
+    let writer = Writer { api, asked, said: false };
+    let _ = tokio::join!(watch, follow(writer, known, seen, tickets));
 }
 
 async fn follow(
-    api: Api<Secret>,
+    mut writer: Writer,
     known: watch::Sender<Known>,
     mut seen: watch::Receiver<Known>,
     tickets: Arc<Tickets>,
@@ -91,7 +93,7 @@ async fn follow(
             }
             Known::Shared { keys, version } if keys.is_old(now()) => {
                 tickets.replace(&keys.in_force(now()));
-                match write(&api, &keys, version).await {
+                match writer.write(&keys, version).await {
                     Some(written) => {
                         backoff.reset();
                         known.send_replace(written);
@@ -130,29 +132,43 @@ fn until_due(keys: &Keys) -> Duration {
     Duration::from_secs(keys.until_due(now()).max(1)).min(LOOK)
 }
 
-/// Writes the next key. `None` when that came to nothing: mostly because another node was faster, and then the watch
-/// brings its key.
-async fn write(api: &Api<Secret>, keys: &Keys, version: Option<String>) -> Option<Known> {
-    let text = keys.next(now()).ok()?.write().ok()?;
-    let metadata = ObjectMeta { resource_version: version, ..ObjectMeta::default() };
-    let data = BTreeMap::from([(KEY.to_owned(), ByteString(text.to_vec()))]);
-    let patch = Patch::Merge(Secret { metadata, data: Some(data), ..Secret::default() });
-    match timeout(WRITE, api.patch(NAME, &PatchParams::default(), &patch)).await {
-        Ok(Ok(written)) => {
-            tracing::info!("The key of session tickets has a successor");
-            Some(Known::of(&written))
+/// Writes the next key.
+struct Writer {
+    api: Api<Secret>,
+    asked: Asked,
+    /// It has been said that it may not be written.
+    said: bool,
+}
+
+impl Writer {
+    /// `None` when it came to nothing: mostly because another node was faster, and then the watch brings its key.
+    async fn write(&mut self, keys: &Keys, version: Option<String>) -> Option<Known> {
+        let text = keys.next(now()).ok()?.write().ok()?;
+        let metadata = ObjectMeta { resource_version: version, ..ObjectMeta::default() };
+        let data = BTreeMap::from([(KEY.to_owned(), ByteString(text.to_vec()))]);
+        let patch = Patch::Merge(Secret { metadata, data: Some(data), ..Secret::default() });
+        let written = timeout(WRITE, self.api.patch(NAME, &PatchParams::default(), &patch)).await;
+        if let Patch::Merge(secret) = patch {
+            super::secrets::wipe(secret);
         }
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-            tracing::debug!("Another node has written the next key of session tickets");
-            None
+        match written {
+            Ok(Ok(written)) => {
+                tracing::info!("The key of session tickets has a successor");
+                return Some(Known::of(&written));
+            }
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => tracing::debug!("The next key of session tickets cannot be written: no answer within 5 s"),
         }
-        Ok(Err(error)) => {
-            tracing::debug!(error = with_causes(&error), "The next key of session tickets cannot be written");
-            None
-        }
-        Err(_) => {
-            tracing::debug!("The next key of session tickets cannot be written: no answer within 5 s");
-            None
+        None
+    }
+
+    fn failed(&mut self, error: &kube::Error) {
+        match refusal(error, "patch", &self.asked) {
+            Some(error) if !std::mem::replace(&mut self.said, true) => {
+                tracing::info!(%error, "The next key of session tickets cannot be written");
+            }
+            // 409: another node has written one
+            _ => tracing::debug!(error = with_causes(error), "The next key of session tickets is not ours"),
         }
     }
 }
