@@ -1,6 +1,9 @@
 //! Certificates from Secrets, under the RBAC that users get: what a client is shown, what is told, and what nodes tell one
 //! another.
 
+mod nodes;
+mod renewal;
+
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::DeleteParams;
@@ -10,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::process::Gatepost;
 use crate::testbed::{Namespace, PATIENCE, admin, alone, apply, manifests, shared};
-use crate::tls::{Certificate, Client, shown, shows};
+use crate::tls::{Authority, Certificate, Client, shown, shows};
 
 const HOST: &str = "www.example.com";
 const ERRORS: &str = "gatepost_certificate_errors";
@@ -266,110 +269,4 @@ async fn a_folder_for_secrets_that_is_not_in_memory_is_refused() {
     let (status, said) = gatepost.ended();
     assert_eq!(status.code(), Some(1));
     assert!(said.contains("--secret-dir: /proc is not on a tmpfs"), "{said}");
-}
-
-#[tokio::test]
-async fn two_processes_share_one_key_of_session_tickets_and_one_that_is_old_is_followed_by_one() {
-    let _shared = shared();
-    let namespace = Namespace::new("secret-tickets").await;
-    namespace.write("routes: []").await;
-    let both = || ["one", "two"].map(|node| Gatepost::start_with(&namespace, &[], &[("NODE_NAME", node)]));
-    let count = |text: &[u8]| serde_json::from_slice::<Vec<Value>>(text).unwrap().len();
-    let processes = both();
-    let first = namespace.tickets().await;
-    // both have looked at the Secret before they tell of themselves
-    processes.iter().for_each(Gatepost::ready);
-    namespace.status(&["one", "two"], |nodes| nodes.iter().all(|node| node["generation"] == 1)).await;
-    assert_eq!((count(&first), namespace.tickets().await == first), (1, true));
-    let said: usize = processes.iter().map(|process| process.count("The key of session tickets has a successor")).sum();
-    assert_eq!(said, 1);
-    drop(processes);
-
-    // thirteen hours later: both find it old, and write at the same time
-    let mut old: Vec<Value> = serde_json::from_slice(&first).unwrap();
-    old[0]["created"] = json!(old[0]["created"].as_i64().unwrap() - 13 * 3600);
-    let object = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gatepost-tickets", "namespace": namespace.name},
-        "stringData": {"keys": serde_json::to_string(&old).unwrap()},
-    });
-    apply(&namespace.admin, object).await;
-    let processes = both();
-    processes.iter().for_each(Gatepost::ready);
-    let secrets: Api<Secret> = Api::namespaced(namespace.admin.clone(), &namespace.name);
-    let two = await_condition(secrets, "gatepost-tickets", |secret: Option<&Secret>| {
-        secret.and_then(|secret| secret.data.as_ref()?.get("keys")).is_some_and(|keys| count(&keys.0) == 2)
-    });
-    tokio::time::timeout(PATIENCE, two).await.expect("a second key").unwrap();
-    let secret = String::from_utf8(namespace.tickets().await).unwrap();
-    let newest: Vec<Value> = serde_json::from_str(&secret).unwrap();
-    for process in processes {
-        let (_, said) = process.terminate();
-        for key in &newest {
-            assert!(!said.contains(key["key"].as_str().unwrap()), "a key in the log");
-        }
-    }
-    assert_eq!(count(&namespace.tickets().await), 2);
-}
-
-#[tokio::test]
-async fn a_session_that_began_at_one_process_resumes_at_another_and_after_a_renewal() {
-    let _shared = shared();
-    let namespace = Namespace::new("secret-resumed").await;
-    namespace.certificate("web", &Certificate::of(HOST)).await;
-    namespace.write(&routes("web")).await;
-    let [one, two] = ["one", "two"].map(|node| Gatepost::start_with(&namespace, &[], &[("NODE_NAME", node)]));
-    namespace.tickets().await;
-    one.ready();
-    two.ready();
-    // until both have read the key, which nothing outside tells
-    let end = std::time::Instant::now() + PATIENCE;
-    loop {
-        let client = Client::new();
-        assert_eq!(client.visit(one.https(), HOST).unwrap(), HandshakeKind::Full);
-        if client.visit(two.https(), HOST).unwrap() == HandshakeKind::Resumed {
-            break;
-        }
-        assert!(std::time::Instant::now() < end, "never resumed");
-    }
-    let client = Client::new();
-    client.visit(one.https(), HOST).unwrap();
-    let new = Certificate::of(HOST);
-    namespace.certificate("web", &new).await;
-    shows(two.https(), HOST, &new);
-    assert_eq!(client.visit(two.https(), HOST).unwrap(), HandshakeKind::Resumed);
-}
-
-#[tokio::test]
-async fn a_host_is_sent_to_https_once_every_node_has_its_certificate() {
-    let _shared = shared();
-    let namespace = Namespace::new("secret-status").await;
-    let good = Certificate::of(HOST);
-    namespace.certificate("web", &good).await;
-    // another node that has nothing yet
-    let other = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gatepost-status", "namespace": namespace.name},
-        "data": {"late": json!({"pod": "p", "generation": 1, "certificates": "0000000000000000", "draining": false}).to_string()},
-    });
-    apply(&namespace.admin, other.clone()).await;
-    namespace.write(&routes("web")).await;
-    let gatepost = Gatepost::start_with(&namespace, &[], &[("NODE_NAME", "one"), ("POD_NAME", "pod-one")]);
-    shows(gatepost.https(), HOST, &good);
-    let told = namespace.status(&["one"], |nodes| nodes[0]["certificates"] != "0000000000000000").await;
-    let (digest, pod) = (&told[0]["certificates"], &told[0]["pod"]);
-    assert_eq!((pod, &told[0]["draining"], &told[0]["generation"]), (&json!("pod-one"), &json!(false), &json!(1)));
-    assert_eq!(digest.as_str().unwrap().len(), 16);
-    assert_eq!(gatepost.client().get(HOST, "/").unwrap().status, 200, "the other node could not answer");
-
-    let mut now = other;
-    let entry = json!({"pod": "p", "generation": 1, "certificates": digest, "draining": false});
-    now["data"]["late"] = json!(entry.to_string());
-    apply(&namespace.admin, now).await;
-    let mut client = gatepost.client();
-    let end = std::time::Instant::now() + PATIENCE;
-    while client.get(HOST, "/").unwrap().status != 308 {
-        assert!(std::time::Instant::now() < end, "never sent to https");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let (status, said) = gatepost.terminate();
-    assert!(status.success(), "{said}");
 }

@@ -5,10 +5,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, SignatureScheme, StreamOwned,
+};
 
 use crate::testbed::PATIENCE;
 
@@ -32,6 +34,28 @@ impl Certificate {
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let made = params.self_signed(&key).unwrap();
         Certificate { chain: made.pem(), key: key.serialize_pem(), der: made.der().to_vec() }
+    }
+}
+
+/// An authority for clients, and one client of it.
+pub(crate) struct Authority {
+    pub(crate) pem: String,
+    client: (CertificateDer<'static>, PrivateKeyDer<'static>),
+}
+
+impl Authority {
+    pub(crate) fn new() -> Authority {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let made = params.self_signed(&key).unwrap();
+        let issuer = Issuer::new(params, key);
+        let own = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["client.example.com".to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let client = params.signed_by(&own, &issuer).unwrap();
+        let key = PrivateKeyDer::try_from(own.serialize_der()).unwrap();
+        Authority { pem: made.pem(), client: (client.der().clone(), key) }
     }
 }
 
@@ -64,23 +88,36 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new() -> Client {
+        Client::with(None)
+    }
+
+    /// One that shows a certificate of this authority.
+    pub(crate) fn of(authority: &Authority) -> Client {
+        Client::with(Some(authority))
+    }
+
+    fn with(authority: Option<&Authority>) -> Client {
         let seen = Arc::new(Curious::default());
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = config.dangerous().with_custom_certificate_verifier(seen.clone()).with_no_client_auth();
+        let config = config.dangerous().with_custom_certificate_verifier(seen.clone());
+        let config = match authority.map(|authority| &authority.client) {
+            Some((shown, key)) => config.with_client_auth_cert(vec![shown.clone()], key.clone_key()).unwrap(),
+            None => config.with_no_client_auth(),
+        };
         Client { config: Arc::new(config), seen }
     }
 
-    /// Sends a request over a new connection and waits for the answer to begin: tickets come before it.
+    /// One request over a new connection: tickets come before its answer.
     pub(crate) fn visit(&self, addr: SocketAddr, name: &str) -> io::Result<HandshakeKind> {
-        let (mut connection, mut stream) = self.connect(addr, name)?;
-        let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
-        let mut tls = rustls::Stream::new(&mut connection, &mut stream);
-        tls.write_all(request.as_bytes())?;
-        let mut answer = [0; 12];
-        tls.read_exact(&mut answer)?;
-        assert!(answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
-        Ok(connection.handshake_kind().unwrap())
+        let mut open = self.open(addr, name)?;
+        open.get(name)?;
+        Ok(open.0.conn.handshake_kind().unwrap())
+    }
+
+    pub(crate) fn open(&self, addr: SocketAddr, name: &str) -> io::Result<Open> {
+        let (connection, stream) = self.connect(addr, name)?;
+        Ok(Open(StreamOwned::new(connection, stream)))
     }
 
     fn connect(&self, addr: SocketAddr, name: &str) -> io::Result<(ClientConnection, TcpStream)> {
@@ -92,6 +129,26 @@ impl Client {
             connection.complete_io(&mut stream)?;
         }
         Ok((connection, stream))
+    }
+}
+
+/// A connection for as many requests as it is good for.
+pub(crate) struct Open(StreamOwned<ClientConnection, TcpStream>);
+
+impl Open {
+    /// A request; an answer without a body is waited for.
+    pub(crate) fn get(&mut self, host: &str) -> io::Result<()> {
+        self.0.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes())?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut piece = [0; 1024];
+            match self.0.read(&mut piece)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => answer.extend_from_slice(&piece[..read]),
+            }
+        }
+        let text = String::from_utf8_lossy(&answer);
+        if text.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(io::Error::other(text.into_owned())) }
     }
 }
 
