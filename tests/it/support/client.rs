@@ -2,14 +2,14 @@
 //!
 //! One door: [`Client`]. Reads are bounded only so that a test that fails ends.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::PATIENCE;
 use super::strict::{Kind, Message, Reader};
 
-pub struct Client {
-    reader: Reader<TcpStream>,
+pub struct Client<S = TcpStream> {
+    reader: Reader<S>,
 }
 
 impl Client {
@@ -23,15 +23,40 @@ impl Client {
         Client::over(super::small(addr))
     }
 
-    fn over(socket: TcpStream) -> Client {
+    pub fn over(socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         socket.set_write_timeout(Some(PATIENCE)).expect("a timeout");
         socket.set_nodelay(true).expect("a socket option");
-        Client { reader: Reader::new(socket) }
+        Client::of(socket)
     }
 
     pub fn socket(&self) -> &TcpStream {
         &self.reader.io
+    }
+
+    /// No more bytes from this side.
+    pub fn finish(&mut self) -> &mut Self {
+        self.reader.io.shutdown(Shutdown::Write).expect("a half-close");
+        self
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        super::reset(&self.reader.io);
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub fn of(io: S) -> Client<S> {
+        Client { reader: Reader::new(io) }
+    }
+
+    pub fn io(&mut self) -> &mut S {
+        &mut self.reader.io
+    }
+
+    pub fn into_io(self) -> S {
+        self.reader.io
     }
 
     /// Sends these bytes.
@@ -76,7 +101,12 @@ impl Client {
 
     /// Everything until the proxy closes.
     pub fn rest(&mut self) -> Vec<u8> {
-        self.reader.rest().expect("bytes and a close")
+        self.try_rest().expect("bytes and a close")
+    }
+
+    /// Everything until the proxy closes in good order, or what it ends with instead.
+    pub fn try_rest(&mut self) -> io::Result<Vec<u8>> {
+        self.reader.rest()
     }
 
     /// Nothing more comes but the end of the connection.
@@ -96,16 +126,5 @@ impl Client {
                 true
             }
         }
-    }
-
-    /// No more bytes from this side.
-    pub fn finish(&mut self) -> &mut Self {
-        self.reader.io.shutdown(Shutdown::Write).expect("a half-close");
-        self
-    }
-
-    /// Ends the connection with a reset.
-    pub fn reset(self) {
-        super::reset(&self.reader.io);
     }
 }

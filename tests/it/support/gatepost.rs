@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use gatepost::certs::Store;
+use gatepost::certs::{Maker, Store, TicketKey, Tickets};
 use gatepost::lifecycle::Stage;
 use gatepost::proxy::{self, Bound, Endpoint, Running, Setup, WorkerError};
 use gatepost::published::{self, Reader, Writer};
@@ -20,6 +20,7 @@ use gatepost::{config, telemetry};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::pki::PROVIDER;
 use super::{App, Client, Dns};
 
 /// What is to be started.
@@ -29,6 +30,8 @@ pub struct Gatepost {
     policy: Policy,
     resolver: SocketAddr,
     sink: Option<Box<dyn Write + Send>>,
+    tickets: Option<Arc<Tickets>>,
+    only_1_3: bool,
 }
 
 /// A proxy without routes.
@@ -40,6 +43,8 @@ pub fn gatepost() -> Gatepost {
         // the discard port: nobody answers there
         resolver: SocketAddr::from((Ipv4Addr::LOCALHOST, 9)),
         sink: None,
+        tickets: None,
+        only_1_3: false,
     }
 }
 
@@ -100,8 +105,20 @@ impl Gatepost {
         self
     }
 
+    /// Sessions resume by these keys.
+    pub fn tickets(mut self, tickets: &Arc<Tickets>) -> Self {
+        self.tickets = Some(Arc::clone(tickets));
+        self
+    }
+
+    /// TLS 1.2 is not spoken.
+    pub fn only_1_3(mut self) -> Self {
+        self.only_1_3 = true;
+        self
+    }
+
     pub fn start(self) -> Gate {
-        let Gatepost { file, workers, policy, resolver, sink } = self;
+        let Gatepost { file, workers, policy, resolver, sink, tickets, only_1_3 } = self;
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let bound = Bound::bind(&[Endpoint::http(any), Endpoint::https(any)], workers, false).expect("two ports");
         let (addr, tls_addr) = (bound.endpoints()[0].addr, bound.endpoints()[1].addr);
@@ -110,6 +127,8 @@ impl Gatepost {
         if let Some(file) = &file {
             writer.publish(table(file, 1));
         }
+        let tickets = tickets.unwrap_or_else(|| Tickets::new(&[TicketKey::random().expect("a key")]));
+        let maker = Maker::new(Arc::clone(&PROVIDER), only_1_3, tickets);
         let metrics = Metrics::new();
         let (sender, log) = channel();
         let lines = Lines::start(sink.unwrap_or_else(|| Box::new(Capture(sender)))).expect("a thread");
@@ -132,7 +151,19 @@ impl Gatepost {
         };
         let running = proxy::start(bound, &setup).expect("threads");
         telemetry::init(None, &std::env::var("GATEPOST_TEST_LOG").unwrap_or("off".into()).parse().expect("a level"));
-        Gate { addr, tls_addr, certificates, metrics, writer, stage, running: Some(running), lines, log, generation: 1 }
+        Gate {
+            addr,
+            tls_addr,
+            certificates,
+            maker,
+            metrics,
+            writer,
+            stage,
+            running: Some(running),
+            lines,
+            log,
+            generation: 1,
+        }
     }
 }
 
@@ -164,6 +195,7 @@ pub struct Gate {
     /// For TLS.
     pub tls_addr: SocketAddr,
     pub certificates: Writer<Store>,
+    pub maker: Maker,
     pub metrics: Arc<Metrics>,
     pub writer: Writer<RouteTable>,
     stage: watch::Sender<Stage>,

@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use super::{Gate, PATIENCE};
+use super::{Gate, PATIENCE, Tls};
 
 pub type Body = BoxBody<Bytes, Infallible>;
 
@@ -53,6 +53,20 @@ pub async fn connect(gate: &Gate) -> Client {
     socket.set_nodelay(true).expect("a socket option");
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    Client(sender)
+}
+
+/// A connection over TLS, opened for this host.
+pub async fn secure(gate: &Gate, tls: &Tls, name: &'static str) -> Client {
+    let socket = tokio::net::TcpStream::connect(gate.tls_addr).await.expect("the proxy listens");
+    socket.set_nodelay(true).expect("a socket option");
+    let config = tls.clone().alpn(&["h2"]).config();
+    let connector = tokio_rustls::TlsConnector::from(config);
+    let stream = connector.connect(name.try_into().expect("a name"), socket).await.expect("a handshake");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
     tokio::spawn(connection);
     Client(sender)
 }

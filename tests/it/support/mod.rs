@@ -7,7 +7,10 @@ mod client;
 mod dns;
 mod gatepost;
 pub mod http2;
+mod pki;
+mod sessions;
 pub mod strict;
+mod tls;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -18,7 +21,9 @@ use socket2::{SockRef, Socket};
 pub use app::{App, black_hole, nobody, upstream, upstream_at};
 pub use client::Client;
 pub use dns::{Dns, Reply, dns};
-pub use gatepost::{Gate, gatepost};
+pub use gatepost::{Gate, Gatepost, gatepost};
+pub use pki::{Ca, Identity, PROVIDER};
+pub use tls::{Secured, Tls, tls};
 
 /// After this a wait has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
