@@ -73,6 +73,13 @@ impl Certificate {
             return Err(Bad::TooLong);
         }
         let chain = read_chain(chain)?;
+        if chain.len() > MAX_CHAIN {
+            return Err(Bad::Certificate(format!("it has more than {MAX_CHAIN} certificates")));
+        }
+        // one that clients can't read would make them refuse the first one, too
+        for der in &chain {
+            parse(der)?;
+        }
         let private = PrivateKeyDer::from_pem_slice(key).map_err(|_| Bad::NoKey)?;
         let Some(own) = chain.first() else { return Err(Bad::NoCertificate) };
         let (names, not_before, not_after, key_type) = facts(own)?;
@@ -149,17 +156,25 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// Every certificate in a text, of which there is at least one.
 pub(super) fn read_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Bad> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).take(MAX_CHAIN).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let chain = chain.map_err(|error| Bad::Certificate(error.to_string()))?;
     if chain.is_empty() { Err(Bad::NoCertificate) } else { Ok(chain) }
 }
 
 type Facts = (Vec<Box<str>>, i64, i64, KeyType);
 
+fn unreadable(error: &dyn fmt::Display) -> Bad {
+    Bad::Certificate(error.to_string())
+}
+
+fn parse<'d>(der: &'d CertificateDer<'_>) -> Result<X509Certificate<'d>, Bad> {
+    X509Certificate::from_der(der).map(|(_, parsed)| parsed).map_err(|error| unreadable(&error))
+}
+
 fn facts(der: &CertificateDer<'_>) -> Result<Facts, Bad> {
-    let unreadable = |error: &dyn fmt::Display| Bad::Certificate(error.to_string());
-    let (_, parsed) = X509Certificate::from_der(der).map_err(|error| unreadable(&error))?;
+    let parsed = parse(der)?;
     let mut names = Vec::new();
     if let Some(list) = parsed.subject_alternative_name().map_err(|error| unreadable(&error))? {
         for name in &list.value.general_names {
