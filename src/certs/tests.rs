@@ -2,6 +2,8 @@
 
 mod certificate;
 mod clients;
+mod store;
+mod tickets;
 
 use std::sync::{Arc, LazyLock};
 
