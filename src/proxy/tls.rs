@@ -50,7 +50,8 @@ pub(super) struct Secured {
     pub(super) http2: bool,
     /// The client's certificate as RFC 9440 2.2 writes it; empty when it showed none.
     pub(super) client_cert: Box<[u8]>,
-    /// The publication of certificates under which `name` was last found to be as it was at the handshake.
+    /// The publication of certificates under which `name` was last found to be covered and to let the same clients in; 0:
+    /// not yet, since those whom nobody knows may have been shown the default certificate.
     pub(super) seen: Cell<u64>,
 }
 
@@ -66,8 +67,7 @@ pub(super) async fn secure(worker: &Worker, mut stream: Stream, deadline: &Deadl
         }
     };
     let name = accepted.client_hello().server_name().unwrap_or_default().to_ascii_lowercase();
-    let (chosen, seen) = worker.certificates(|store, publication| (host(store, &name), publication))?;
-    let host = match chosen {
+    let host = match worker.certificates(|store, _| host(store, &name))? {
         Ok(host) => host,
         Err(alert) => {
             worker.metrics.client_error("tls_name");
@@ -84,7 +84,7 @@ pub(super) async fn secure(worker: &Worker, mut stream: Stream, deadline: &Deadl
     });
     match within(deadline, shaken).await {
         Ok(tls) => {
-            let secured = facts(worker, &tls, host, name.into_boxed_str(), seen);
+            let secured = facts(worker, &tls, host, name.into_boxed_str());
             Some(Begun::Secured(Stream::secured(tls), Box::new(secured)))
         }
         Err(error) => {
@@ -176,7 +176,7 @@ async fn farewell(stream: &mut Stream, deadline: &Deadline, alert: &[u8]) {
     .await;
 }
 
-fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box<str>, seen: u64) -> Secured {
+fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box<str>) -> Secured {
     let connection: &ServerConnection = tls.get_ref().1;
     let version = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -190,5 +190,5 @@ fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box
         None => Box::default(),
     };
     let http2 = connection.alpn_protocol() == Some(ALPN_H2);
-    Secured { host, name, version, http2, client_cert, seen: Cell::new(seen) }
+    Secured { host, name, version, http2, client_cert, seen: Cell::new(0) }
 }

@@ -168,3 +168,18 @@ async fn a_renewal_under_load_fails_no_request() {
         assert_eq!(open.get("a.test", "/").await.status, 200);
     }
 }
+
+#[test]
+fn a_name_that_got_the_default_certificate_is_421_before_and_after_a_renewal() {
+    let ca = Ca::new();
+    let gate = gate(&["a.test", "b.test"]);
+    let identity = ca.issue(&["a.test"]);
+    gate.certificate("a.test", &identity);
+    gate.default_host("a.test");
+    let mut client = tls(&ca).careless().connect(&gate, "b.test");
+    for _ in 0..2 {
+        assert_eq!(client.get("b.test", "/").status(), 421);
+        assert_eq!(client.get("a.test", "/").status(), 200);
+        gate.certificate("c.test", &identity);
+    }
+}
