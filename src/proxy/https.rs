@@ -73,6 +73,8 @@ pub(super) fn way(worker: &Worker, peer: &Peer, x: &Exchange, rule: &config::Rou
         (Https::Allow, false) => Ok(Way::On),
         (Https::Only, false) => in_clear(),
         (Https::Redirect | Https::Auto, false) if x.target.path().starts_with(CHALLENGE) => Ok(Way::On),
+        // HTTP/1.0 without a Host: there is no name to come back under
+        (Https::Redirect, false) if host.is_empty() => in_clear(),
         (Https::Redirect, false) => Ok(Way::Https),
         (Https::Auto, false) if loaded => Ok(Way::Https),
         (Https::Auto, false) => Ok(Way::On),

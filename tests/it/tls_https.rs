@@ -170,3 +170,9 @@ fn strict_transport_security_is_promised_over_https_alone() {
     }
     assert_eq!(gate.client().get("a.test", "/").field("strict-transport-security"), None);
 }
+
+#[test]
+fn a_request_that_names_nobody_cannot_be_sent_elsewhere() {
+    let gate = route(gatepost(), "host: \"*\", https: redirect").start();
+    assert_eq!(gate.client().send("GET / HTTP/1.0\r\n\r\n").answer().status(), 403);
+}
