@@ -9,6 +9,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -19,10 +20,13 @@ use tokio_rustls::server::{StartHandshake, TlsStream};
 
 use super::worker::Worker;
 use crate::certs::{ALPN_H2, Host, Store};
-use crate::wire::{Deadline, Stream};
+use crate::wire::{Deadline, Phase, Stream};
 
 /// Most bytes of a ClientHello; one with post-quantum key shares has some 1,800.
 const HELLO: usize = 16 * 1024;
+/// How long, and for how many bytes, a client that was refused may go on sending.
+const FAREWELL: Duration = Duration::from_secs(1);
+const UNREAD: usize = 64 * 1024;
 /// `handshake` as the type of a record (RFC 8446 5.1): what a client on a TLS port begins with.
 const HANDSHAKE: u8 = 22;
 /// A fatal alert as a record: no host has the name that was asked for (RFC 6066 3).
@@ -166,12 +170,27 @@ async fn within(
     .await
 }
 
-/// Sends an alert, if there is one, and FIN. What the client does not take at once is not waited for.
+/// Sends an alert, if there is one, and FIN; then takes what the client still sends for a while, since closing at once would
+/// answer that with a reset, which can overtake the alert.
 async fn farewell(stream: &mut Stream, deadline: &Deadline, alert: &[u8]) {
+    if alert.is_empty() {
+        return;
+    }
+    deadline.arm(Phase::Drain, FAREWELL);
     stream.queue().extend_from_slice(alert);
-    poll_fn(|cx| match deadline.poll_expired(cx) {
-        Poll::Ready(_) => Poll::Ready(()),
-        Poll::Pending => stream.poll_shutdown(cx).map(|_| ()),
+    let mut left = UNREAD;
+    poll_fn(|cx| {
+        if deadline.poll_expired(cx).is_ready() || ready!(stream.poll_shutdown(cx)).is_err() {
+            return Poll::Ready(());
+        }
+        loop {
+            let n = stream.input().len();
+            stream.consume(n);
+            match ready!(stream.poll_fill(cx)) {
+                Ok(n) if n > 0 && n <= left => left -= n,
+                _ => return Poll::Ready(()),
+            }
+        }
     })
     .await;
 }

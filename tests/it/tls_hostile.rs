@@ -142,3 +142,15 @@ fn a_client_that_stops_before_its_handshake_is_closed_by_the_deadline() {
     assert_eq!(gate.metric("gatepost_client_errors_total{kind=\"tls_slow\"}"), 2.0);
     assert_eq!(gate.metric("gatepost_client_errors_total{kind=\"tls_handshake\"}"), 1.0);
 }
+
+#[test]
+fn an_alert_reaches_a_client_that_goes_on_sending() {
+    let ca = Ca::new();
+    let gate = gate(&ca);
+    for first in [tls(&ca).hello("b.test"), vec![22, 3, 3, 0, 6, 2, 0, 0, 2, 3, 3]] {
+        let mut client = Client::connect(gate.tls_addr);
+        // with more behind it than is read at once
+        let answer = client.send([&first[..], &[23; 50_000]].concat()).finish().rest();
+        assert!(matches!(answer[..], [21, 3, _, 0, 2, 2, _]), "{}", answer.escape_ascii());
+    }
+}
