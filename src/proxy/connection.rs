@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -146,7 +146,12 @@ fn serve(
         match (http2, &mut client) {
             // on the heap: its state is larger, and an HTTP/1.1 connection's task must not be as large
             (Some(true), _) => Box::pin(http2::serve(&worker, Rc::new(peer), client.take())).await,
-            (Some(false), Some(client)) => http1::serve(&worker, &peer, client).await,
+            (Some(false), Some(client)) => {
+                let quietly = http1::serve(&worker, &peer, client).await;
+                if quietly && matches!(peer.arrival, Arrival::Secured(_)) {
+                    part(client);
+                }
+            }
             _ => {}
         }
         drop((client, held));
@@ -184,6 +189,13 @@ async fn arrive(worker: &Worker, peer: &mut Peer, client: Option<Client>, begins
         };
     }
     Some(Client::new(Side::Http1(Http1::new(stream)), deadline, None))
+}
+
+/// Tells a client over TLS that this is the end and no cut (RFC 8446 6.1), as far as it takes that at once.
+fn part(client: &mut Client) {
+    if let Side::Http1(http1) = &mut client.side {
+        let _ = http1.stream().poll_shutdown(&mut Context::from_waker(Waker::noop()));
+    }
 }
 
 /// Reads until the first bytes tell. `None`: the client left, or said nothing in time.

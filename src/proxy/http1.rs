@@ -16,15 +16,17 @@ use super::worker::Worker;
 use crate::message::Limits;
 use crate::wire::{Closed, Phase, Side};
 
-/// Serves requests until either side wants the connection to end.
-pub(super) async fn serve(worker: &Rc<Worker>, peer: &Peer, client: &mut Client) {
+/// Serves requests until either side wants the connection to end. True: it ends between two of them, and its end has not
+/// been sent.
+pub(super) async fn serve(worker: &Rc<Worker>, peer: &Peer, client: &mut Client) -> bool {
     let mut first = true;
     while let Some(next) = next(worker, client, first).await {
         if !answer(worker, peer, client, next).await {
-            break;
+            return false;
         }
         first = false;
     }
+    true
 }
 
 /// What came on the connection.

@@ -192,3 +192,14 @@ fn an_answer_that_is_cut_ends_without_one() {
         assert!(matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{kind}");
     }
 }
+
+#[test]
+fn an_idle_connection_ends_with_a_close_notify() {
+    let app = upstream().ok("hello");
+    let ca = Ca::new();
+    let gate = gatepost().route("host: a.test", &app).section("limits: {keepAlive: 200ms}").start();
+    gate.certificate("a.test", &ca.issue(&["a.test"]));
+    let mut client = tls(&ca).connect(&gate, "a.test");
+    client.get("a.test", "/");
+    assert_eq!(client.rest(), b"");
+}
