@@ -164,13 +164,14 @@ async fn arrive(worker: &Worker, peer: &mut Peer, client: Option<Client>, begins
     let Client { side: Side::Http1(http1), deadline, .. } = client? else { return None };
     let mut stream = http1.into_stream();
     if begins.introduced {
-        let Some(begin) = proxy_protocol::read(&mut stream, &deadline).await else {
+        let Some(begin) = proxy_protocol::read(worker, &mut stream, &deadline).await else {
             worker.metrics.client_error("proxy_protocol");
             return None;
         };
         let addr = match begin {
             proxy_protocol::Begins::Client(addr) => SocketAddr::new(forwarded::unmapped(addr.ip()), addr.port()),
             proxy_protocol::Begins::Peer => peer.addr,
+            proxy_protocol::Begins::Nothing => return None,
         };
         let place = enter(worker, addr.ip(), worker.limits().connections_per_client).ok()?;
         *peer = Peer::new(addr, place);

@@ -9,6 +9,7 @@ use std::task::{Poll, ready};
 
 use proxy_header::{Error, ParseConfig, ProxyHeader};
 
+use super::worker::Worker;
 use crate::wire::{Deadline, Stream};
 
 /// What version 2 begins with; no HTTP or TLS does.
@@ -24,13 +25,18 @@ pub(super) enum Begins {
     Client(SocketAddr),
     /// A header that names nobody (`LOCAL`, `UNKNOWN`), or none: the peer is the client.
     Peer,
+    /// Not a byte, and the peer leaves or the process ends.
+    Nothing,
 }
 
-/// Reads the header if there is one. `None`: the peer has left, is too slow, or its header is none.
-pub(super) async fn read(stream: &mut Stream, deadline: &Deadline) -> Option<Begins> {
+/// Reads the header if there is one. `None`: the peer has left within it, is too slow, or its header is none.
+pub(super) async fn read(worker: &Worker, stream: &mut Stream, deadline: &Deadline) -> Option<Begins> {
     poll_fn(|cx| {
         if deadline.poll_expired(cx).is_ready() {
             return Poll::Ready(None);
+        }
+        if worker.is_draining() && stream.is_silent() {
+            return Poll::Ready(Some(Begins::Nothing));
         }
         loop {
             match parse(stream.input()) {
@@ -44,6 +50,7 @@ pub(super) async fn read(stream: &mut Stream, deadline: &Deadline) -> Option<Beg
             }
             match ready!(stream.poll_fill(cx)) {
                 Ok(n) if n > 0 => {}
+                _ if stream.input().is_empty() => return Poll::Ready(Some(Begins::Nothing)),
                 _ => return Poll::Ready(None),
             }
         }

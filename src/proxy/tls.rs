@@ -61,9 +61,10 @@ pub(super) struct Secured {
 
 /// Reads the ClientHello, picks the certificate, shakes hands. `None`: it has ended, and who is to know does.
 pub(super) async fn secure(worker: &Worker, mut stream: Stream, deadline: &Deadline) -> Option<Begun> {
-    let (accepted, rest) = match hello(&mut stream, deadline).await {
+    let (accepted, rest) = match hello(worker, &mut stream, deadline).await {
         Ok(Hello::Whole(accepted, rest)) => (accepted, rest),
         Ok(Hello::Clear) => return Some(Begun::Clear(stream)),
+        Ok(Hello::Nothing) => return None,
         Err((kind, alert)) => {
             worker.metrics.client_error(kind);
             farewell(&mut stream, deadline, &alert).await;
@@ -113,17 +114,22 @@ enum Hello {
     /// With what came behind it.
     Whole(Box<Accepted>, Vec<u8>),
     Clear,
+    /// Not a byte, and the client leaves or the process ends.
+    Nothing,
 }
 
 /// Why there is no hello, for the metric, and what the client is told.
 type NoHello = (&'static str, Vec<u8>);
 
-async fn hello(stream: &mut Stream, deadline: &Deadline) -> Result<Hello, NoHello> {
+async fn hello(worker: &Worker, stream: &mut Stream, deadline: &Deadline) -> Result<Hello, NoHello> {
     let mut acceptor = Acceptor::default();
     let mut taken = 0;
     poll_fn(|cx| {
         if deadline.poll_expired(cx).is_ready() {
             return Poll::Ready(Err(("tls_slow", Vec::new())));
+        }
+        if taken == 0 && worker.is_draining() && stream.is_silent() {
+            return Poll::Ready(Ok(Hello::Nothing));
         }
         loop {
             let mut input = stream.input();
@@ -150,6 +156,7 @@ async fn hello(stream: &mut Stream, deadline: &Deadline) -> Result<Hello, NoHell
             stream.consume(read);
             match ready!(stream.poll_fill(cx)) {
                 Ok(n) if n > 0 => {}
+                _ if taken == 0 => return Poll::Ready(Ok(Hello::Nothing)),
                 _ => return Poll::Ready(Err(("tls_gone", Vec::new()))),
             }
         }

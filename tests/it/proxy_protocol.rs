@@ -131,3 +131,17 @@ fn half_a_header_is_closed_by_the_deadline() {
     }
     assert_eq!(gate.metric("gatepost_client_errors_total{kind=\"proxy_protocol\"}"), 2.0);
 }
+
+#[test]
+fn a_drain_does_not_wait_for_a_header() {
+    const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
+    let app = upstream().ok("hello");
+    let (mut gate, _) = gate(&app, BELIEVED);
+    let (mut one, mut other) = (Client::connect(gate.addr), Client::connect(gate.tls_addr));
+    gate.client().get("a.test", "/");
+    gate.drain(LONG, LONG);
+    one.is_closed();
+    other.is_closed();
+    gate.join().unwrap();
+    assert!(!gate.metrics.encode().contains("client_errors_total{"), "{}", gate.metrics.encode());
+}

@@ -154,3 +154,16 @@ fn an_alert_reaches_a_client_that_goes_on_sending() {
         assert!(matches!(answer[..], [21, 3, _, 0, 2, 2, _]), "{}", answer.escape_ascii());
     }
 }
+
+#[test]
+fn who_leaves_without_a_word_has_done_nothing_wrong() {
+    let gate = gatepost().section("trust: {proxies: [127.0.0.0/8], proxyProtocol: accept}").start();
+    let plain = gatepost().start();
+    // as load balancers do, to see whether somebody listens
+    for addr in [gate.addr, gate.tls_addr, plain.addr, plain.tls_addr] {
+        Client::connect(addr).finish().is_closed();
+    }
+    for gate in [gate, plain] {
+        assert!(!gate.metrics.encode().contains("client_errors_total{"), "{}", gate.metrics.encode());
+    }
+}

@@ -203,3 +203,18 @@ fn an_idle_connection_ends_with_a_close_notify() {
     client.get("a.test", "/");
     assert_eq!(client.rest(), b"");
 }
+
+#[test]
+fn a_drain_ends_idle_connections_and_those_before_their_handshake() {
+    const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
+    let app = upstream().ok("hello");
+    let (mut gate, mut client) = secured(&app);
+    let mut silent = Client::connect(gate.tls_addr);
+    client.get("a.test", "/");
+    gate.drain(LONG, LONG);
+    assert_eq!(client.rest(), b"");
+    silent.is_closed();
+    gate.join().unwrap();
+    // nobody was waited for, and nobody is to blame
+    assert!(!gate.metrics.encode().contains("client_errors_total{"), "{}", gate.metrics.encode());
+}
