@@ -129,8 +129,8 @@ impl Default for Names {
 
 impl Names {
     fn shard(&self, name: &str) -> usize {
-        // the upper bits: the map takes the lower ones
-        (self.hasher.hash_one(name) >> 56) as usize % SHARDS
+        // bits of the middle: the map takes the lowest for the place and the highest seven to tell names apart
+        (self.hasher.hash_one(name) >> 32) as usize % SHARDS
     }
 
     fn get(&self, name: &str) -> Option<&Arc<Host>> {
