@@ -8,6 +8,7 @@ mod bodies;
 mod drain;
 mod failures;
 mod fields;
+mod h2spec;
 mod http2;
 mod interim;
 mod limits;
