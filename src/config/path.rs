@@ -18,9 +18,10 @@ impl FromStr for PathPattern {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<PathPattern, Invalid> {
-        let last = text.rsplit('/').next();
+        // also with a slash behind it, which a prefix does not keep
+        let last = text.trim_end_matches('/').rsplit('/').next();
         if last.is_some_and(|last| matches!(last, "*" | "**")) && text.starts_with('/') {
-            let bare = text.trim_end_matches('*').trim_end_matches('/');
+            let bare = text.trim_end_matches('/').trim_end_matches('*').trim_end_matches('/');
             let bare = if bare.is_empty() { "/" } else { bare };
             let message = "a path has no `*`: a prefix holds everything below it already";
             return Err(Invalid::new(message, format!("write `{}`", brief(bare))));
@@ -267,6 +268,8 @@ mod tests {
             "/*",
             "/api/*",
             "/api/**",
+            "/api/*/",
+            "//*/",
             "/[a]",
             "/{x}",
             "^/a",
