@@ -47,9 +47,11 @@ pub async fn run_certificates(mut keeper: Certificates, mut sections: Sections, 
     if let Some(names) = supply.everywhere(keeper.store()) {
         keeper.everywhere(names);
     }
+    let mut has_section = false;
     loop {
         tokio::select! {
             section = next(&mut sections) => {
+                has_section = true;
                 keeper.section(&section);
                 supply.section(&section);
             }
@@ -62,7 +64,7 @@ pub async fn run_certificates(mut keeper: Certificates, mut sections: Sections, 
             keeper.everywhere(names);
             keeper.settle(now());
         }
-        if sections.borrow().is_some() && keeper.is_complete() {
+        if has_section && keeper.is_complete() {
             ready.set(true);
         }
     }
