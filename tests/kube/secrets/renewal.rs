@@ -50,13 +50,13 @@ async fn fifty_renewals_under_load_fail_no_request_and_close_no_connection() {
     let tally = Arc::new(Tally::default());
     let clients = 0..KEEP_ALIVE + NEW_CONNECTION;
     let clients: Vec<_> = clients.map(|number| hammer(&gatepost, number < KEEP_ALIVE, &tally)).collect();
-    let mut slowest = Duration::ZERO;
+    let (mut slowest, mut slowest_write) = (Duration::ZERO, Duration::ZERO);
     for renewal in 1..=RENEWALS {
         let new = Certificate::of(HOST);
         let start = Instant::now();
         namespace.certificate("web", &new).await;
-        shows(gatepost.https(), HOST, &new);
-        slowest = slowest.max(start.elapsed());
+        slowest_write = slowest_write.max(start.elapsed());
+        slowest = slowest.max(shows(gatepost.https(), HOST, &new));
         // the load is spread over all renewals
         let end = Instant::now() + PATIENCE;
         while tally.answered.load(Ordering::Relaxed) < REQUESTS * renewal / RENEWALS {
@@ -68,7 +68,11 @@ async fn fifty_renewals_under_load_fail_no_request_and_close_no_connection() {
     tally.end.store(true, Ordering::Relaxed);
     let failed: Vec<_> = clients.into_iter().filter_map(|client| client.join().unwrap().err()).collect();
     let answered = tally.answered.load(Ordering::Relaxed);
-    println!("{answered} requests, {} failed, {RENEWALS} renewals, slowest {slowest:?}", failed.len());
+    println!(
+        "{answered} requests, {} failed, {RENEWALS} renewals, slowest {slowest:?} after the write, which took {slowest_write:?} at most",
+        failed.len()
+    );
     assert!(failed.is_empty() && answered >= REQUESTS, "{answered}: {failed:?}");
-    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    // counted from the API server's answer: how long that takes beside this load is not ours
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }
