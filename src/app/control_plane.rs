@@ -61,31 +61,7 @@ impl ControlPlane {
         let (tell_fault, fault) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let (alive, ended) = oneshot::channel::<()>();
-        let metrics = process.metrics.clone();
-        let ready = process.readiness.condition("routes");
-        let applier = Applier::new(routes.writer, metrics, ready).allow_local_backends(routes.allow_local_backends);
-        let applier = match &routes.state_dir {
-            None => applier,
-            Some(dir) => {
-                applier.keep_in(dir).with_context(|| format!("the state directory {} cannot be used", dir.display()))?
-            }
-        };
-        let patience = if process.is_pod { Patience::Endless } else { Patience::UntilFault };
-        let kept = routes.secret_dir.as_deref().map(SecretDir::open).transpose().context("--secret-dir")?;
-        let tickets = Tickets::new(&[]);
-        let certificates = Certificates::new(routes.certificates, process.metrics.clone(), tickets);
-        let certificates_ready = process.readiness.condition("certificates");
-        let feed = Feed {
-            source: routes.source,
-            namespace: routes.namespace,
-            applier,
-            patience,
-            tell_namespace,
-            certificates,
-            certificates_ready,
-            kept,
-            stage: process.lifecycle.stage(),
-        };
+        let feed = Feed::new(process, routes, tell_namespace)?;
         let about = About {
             readiness: process.readiness.clone(),
             stage: process.lifecycle.stage(),
@@ -163,6 +139,34 @@ struct Feed {
 }
 
 impl Feed {
+    fn new(process: &Process, routes: Routes, tell_namespace: oneshot::Sender<String>) -> anyhow::Result<Feed> {
+        let metrics = process.metrics.clone();
+        let ready = process.readiness.condition("routes");
+        let applier = Applier::new(routes.writer, metrics, ready).allow_local_backends(routes.allow_local_backends);
+        let applier = match &routes.state_dir {
+            None => applier,
+            Some(dir) => {
+                applier.keep_in(dir).with_context(|| format!("the state directory {} cannot be used", dir.display()))?
+            }
+        };
+        let patience = if process.is_pod { Patience::Endless } else { Patience::UntilFault };
+        let kept = routes.secret_dir.as_deref().map(SecretDir::open).transpose().context("--secret-dir")?;
+        let tickets = Tickets::new(&[]);
+        let certificates = Certificates::new(routes.certificates, process.metrics.clone(), tickets);
+        let certificates_ready = process.readiness.condition("certificates");
+        Ok(Feed {
+            source: routes.source,
+            namespace: routes.namespace,
+            applier,
+            patience,
+            tell_namespace,
+            certificates,
+            certificates_ready,
+            kept,
+            stage: process.lifecycle.stage(),
+        })
+    }
+
     /// Runs the sources; whatever it returns is why they should not have ended.
     async fn run(self) -> anyhow::Error {
         let Feed {
