@@ -1,7 +1,7 @@
 //! The demo's own authority and the certificate that it gives the demo's hosts: made anew at each start, gone at its end.
 //! The authority's key is never written down.
 //!
-//! One door: [`write`].
+//! One door: [`write()`].
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
