@@ -118,21 +118,6 @@ fn connections_are_counted_for_the_client_that_is_named() {
 }
 
 #[test]
-fn half_a_header_is_closed_by_the_deadline() {
-    let app = upstream().ok("hello");
-    let (gate, _) = gate(&app, BELIEVED);
-    let mut clients: Vec<Client> = [gate.addr, gate.tls_addr].map(Client::connect).into();
-    for client in &mut clients {
-        client.send(&V1[..20]);
-    }
-    // this waits for the ten seconds that a handshake may take, too
-    for client in &mut clients {
-        client.is_closed();
-    }
-    assert_eq!(gate.metric("gatepost_client_errors_total{kind=\"proxy_protocol\"}"), 2.0);
-}
-
-#[test]
 fn a_drain_does_not_wait_for_a_header() {
     const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
     let app = upstream().ok("hello");

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::pki::PROVIDER;
-use super::{App, Client, Dns};
+use super::{App, Client, Dns, loud};
 
 /// What is to be started.
 pub struct Gatepost {
@@ -150,7 +150,10 @@ impl Gatepost {
             loop_id: "gatepost-under-test".to_owned(),
         };
         let running = proxy::start(bound, &setup).expect("threads");
-        telemetry::init(None, &std::env::var("GATEPOST_TEST_LOG").unwrap_or("off".into()).parse().expect("a level"));
+        match std::env::var("GATEPOST_TEST_LOG") {
+            Ok(level) => telemetry::init(None, &level.parse().expect("a level")),
+            Err(_) => loud::listen(),
+        }
         Gate {
             addr,
             tls_addr,
@@ -264,5 +267,6 @@ impl Drop for Gate {
         let panics = self.metric("gatepost_panics_total");
         self.join().expect("no worker panicked");
         assert_eq!(panics, 0.0, "a connection panicked");
+        assert_eq!(loud::said(), "", "strangers cannot write above debug");
     }
 }

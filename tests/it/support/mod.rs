@@ -7,6 +7,7 @@ mod client;
 mod dns;
 mod gatepost;
 pub mod http2;
+mod loud;
 mod pki;
 mod sessions;
 pub mod strict;
