@@ -87,10 +87,10 @@ names! {
         "client-ip", "x-client-ip", "x-cluster-client-ip", "fastly-client-ip", "proxy-client-ip", "wl-proxy-client-ip",
         "x-forwarded", "forwarded-for", "x-host", "x-http-host-override", "x-original-host", "x-original-url",
         "x-rewrite-url", "front-end-https", "x-scheme", "x-url-scheme", "x-script-name", "script-name", "path-info",
-        // and which certificate it has shown (RFC 9440; nginx and HAProxy as people configure them)
+        // and which certificate it has shown (RFC 9440; nginx, its ingress controller and HAProxy)
         "client-cert", "client-cert-chain", "x-client-cert", "x-client-verify", "x-client-dn", "x-ssl-client-cert",
         "x-ssl-client-verify", "x-ssl-client-dn", "x-ssl-client-s-dn", "ssl-client-cert", "ssl-client-verify",
-        "ssl-client-s-dn",
+        "ssl-client-s-dn", "ssl-client-subject-dn", "ssl-client-issuer-dn",
     ],
 }
 

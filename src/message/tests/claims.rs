@@ -41,6 +41,20 @@ const OTHERS: &[&str] = &[
     "X-Script-Name",
     "Script-Name",
     "Path-Info",
+    "Client-Cert",
+    "Client-Cert-Chain",
+    "X-Client-Cert",
+    "X-Client-Verify",
+    "X-Client-DN",
+    "X-SSL-Client-Cert",
+    "X-SSL-Client-Verify",
+    "X-SSL-Client-DN",
+    "X-SSL-Client-S-DN",
+    "Ssl-Client-Cert",
+    "Ssl-Client-Verify",
+    "Ssl-Client-S-Dn",
+    "Ssl-Client-Subject-Dn",
+    "Ssl-Client-Issuer-Dn",
 ];
 
 /// Alike to some eyes, and nobody's claim.
