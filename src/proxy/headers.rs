@@ -2,6 +2,7 @@
 //!
 //! One door for each way: [`to_app`], [`to_client`].
 
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::exchange::Exchange;
@@ -155,10 +156,18 @@ pub(super) fn expand(template: &Template, exchange: &Exchange, out: &mut Vec<u8>
     }
 }
 
-/// The time of an answer that we made ourselves (RFC 9110 6.6.1).
+thread_local! {
+    /// The last `Date` of this thread: most answers of a second are not its first.
+    static DATE: Cell<(u64, [u8; 29])> = const { Cell::new((0, *b"Thu, 01 Jan 1970 00:00:00 GMT")) };
+}
+
+/// The time of an answer that we made ourselves, or that has none (RFC 9110 6.6.1).
 pub(super) fn date(answer: &mut Head) {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    answer.push(Name::Date, &imf_fixdate(seconds));
+    let last = DATE.get();
+    let date = if last.0 == seconds { last } else { (seconds, imf_fixdate(seconds)) };
+    DATE.set(date);
+    answer.push(Name::Date, &date.1);
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` of a Unix time (RFC 9110 5.6.7). Days to a date by the usual era arithmetic: years
