@@ -167,6 +167,7 @@ fn start_worker(app: SocketAddr) -> SocketAddr {
         metrics: Metrics::new(),
         lines: Some(Lines::start(std::io::sink()).unwrap()),
         stage: lifecycle.stage(),
+        connections: usize::MAX,
         upstream: Settings {
             resolver: ResolverSettings::servers(&["127.0.0.1:9".parse().unwrap()]),
             policy: Policy { allow_local: true },

@@ -154,6 +154,7 @@ async fn supervise(
             metrics: process.metrics.clone(),
             lines: Some(lines.clone()),
             stage: process.lifecycle.stage(),
+            connections: system::connections(),
             loop_id: system::loop_id(&namespace, process.is_pod),
             upstream: upstream::Settings { namespace, ..upstream },
         };

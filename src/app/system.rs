@@ -23,6 +23,23 @@ pub(super) fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
+/// What the process takes with nothing to do and its buffers warm, of a container's memory.
+const AT_REST: u64 = 24 * 1024 * 1024;
+/// What an idle connection over TLS takes, the kernel's share in the cgroup not counted.
+const PER_CONNECTION: u64 = 12 * 1024;
+
+/// How many connections the cgroup's memory is enough for: a process that is killed for want of it serves nobody. Without
+/// a limit, any number.
+pub(super) fn connections() -> usize {
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limit = files.iter().find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
+    limit.map_or(usize::MAX, connections_in)
+}
+
+fn connections_in(bytes: u64) -> usize {
+    usize::try_from(bytes.saturating_sub(AT_REST) / PER_CONNECTION).unwrap_or(usize::MAX).max(256)
+}
+
 /// The own namespace: from the downward API, the service account, or `default`, as kubectl has it.
 pub(super) fn namespace() -> String {
     let told =
@@ -111,6 +128,14 @@ mod tests {
         let one = loop_id("default", false);
         assert!(one.starts_with("gatepost-") && one.len() == 25, "{one}");
         assert_ne!(fnv(&[b"a", b"\n", b"web"]), fnv(&[b"a", b"\n", b"default"]));
+    }
+
+    #[test]
+    fn a_small_container_takes_as_many_connections_as_it_has_memory_for() {
+        for (mebibytes, connections) in [(64, 3413), (128, 8874), (16, 256)] {
+            assert_eq!(connections_in(mebibytes * 1024 * 1024), connections, "{mebibytes} MiB");
+        }
+        assert!(connections_in(u64::MAX / 4096 * 4096) > 1_000_000, "cgroup v1 writes this for no limit");
     }
 
     #[test]

@@ -157,6 +157,12 @@ impl fmt::Debug for Certificate {
 }
 
 /// Every certificate in a text, of which there is at least one.
+/// Until when a certificate in DER holds, Unix seconds; `None` when it is none.
+pub fn expiry(der: &[u8]) -> Option<i64> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    Some(parsed.validity().not_after.timestamp())
+}
+
 pub(super) fn read_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Bad> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let chain = chain.map_err(|error| Bad::Certificate(error.to_string()))?;

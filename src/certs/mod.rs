@@ -5,6 +5,8 @@
 //! [`Store::find`] gives the host of a name. A store is a value: [`Store::with`] makes the next one, which shares all but
 //! one part in 256 with it.
 //!
+//! [`expiry`] is for certificates of clients whose session resumes: rustls does not look at them again.
+//!
 //! [`Tickets`] are the keys by which sessions resume. They are the one thing here that changes in place, so that a new key
 //! does not remake every host.
 
@@ -17,7 +19,7 @@ mod store;
 mod tests;
 mod tickets;
 
-pub use certificate::{Certificate, Fault, KeyType};
+pub use certificate::{Certificate, Fault, KeyType, expiry};
 pub use clients::{ClientCa, Policy};
 pub use concern::{Concern, EXPIRY_NOTICE};
 pub use host::{ALPN_H2, Clients, Host, Maker};

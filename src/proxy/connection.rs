@@ -160,9 +160,11 @@ fn serve(
 
 /// What comes before HTTP: who the client is, and its handshake. `None`: the connection has ended. All of it has to be
 /// done by the deadline that was armed at accept.
-async fn arrive(worker: &Worker, peer: &mut Peer, client: Option<Client>, begins: Begins) -> Option<Client> {
+async fn arrive(worker: &Rc<Worker>, peer: &mut Peer, client: Option<Client>, begins: Begins) -> Option<Client> {
     let Client { side: Side::Http1(http1), deadline, .. } = client? else { return None };
     let mut stream = http1.into_stream();
+    let (_shaking, within) = worker.shake();
+    deadline.arm(Phase::Head, within);
     if begins.introduced {
         let Some(begin) = proxy_protocol::read(worker, &mut stream, &deadline).await else {
             worker.metrics.client_error("proxy_protocol");

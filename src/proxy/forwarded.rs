@@ -28,7 +28,7 @@ impl Origin {
             (true, false) => Sender::Proxy,
             (true, true) => Sender::Cloudflare,
         };
-        let secure = says_https(head) && (sender != Sender::Stranger || is_cloudflare(peer));
+        let secure = (sender != Sender::Stranger || is_cloudflare(peer)) && says_https(head);
         let client = match head.get(Name::CfConnectingIp) {
             _ if sender == Sender::Stranger => peer,
             Some(said) if trust.cloudflare && sender == Sender::Cloudflare => address(said).unwrap_or(peer),

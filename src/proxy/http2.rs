@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::AbortHandle;
 
 use super::client::{Client, HeadSlot};
+use super::connection::HEAD;
 use super::error::{Blame, Error};
 use super::exchange::Opened;
 use super::http1::told;
@@ -68,7 +69,8 @@ pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, client: Option<Cl
     let Some(Client { side: Side::Http1(http1), deadline, .. }) = client else { return };
     let stream = http1.into_stream();
     let limits = worker.limits();
-    deadline.arm(Phase::Idle, limits.keep_alive);
+    // as the first head of HTTP/1: a client that has agreed on HTTP/2 and never says anything is not idle
+    deadline.arm(Phase::Idle, limits.keep_alive.min(HEAD));
     let streams = Rc::new(Streams { active: Cell::new(0), deadline, keep_alive: limits.keep_alive });
     let config::Limits { header_bytes, header_count, streams: most, .. } = limits;
     let head = Limits { bytes: header_bytes, fields: header_count };

@@ -25,9 +25,12 @@ pub(super) enum Way {
 
 /// Refuses what came over another host's certificate (RFC 9110 7.4): the client is to open a connection for this host.
 /// Also when the certificate covers both and their clients are not the same: who may come to one need not be let into
-/// the other.
-pub(super) fn directed(worker: &Worker, peer: &Peer, target: &Target) -> Result<(), Error> {
+/// the other. `closed`: nobody comes to this host without a certificate, even if the certificates that say so are late.
+pub(super) fn directed(worker: &Worker, peer: &Peer, target: &Target, closed: bool) -> Result<(), Error> {
     let Arrival::Secured(secured) = &peer.arrival else { return Ok(()) };
+    if closed && !secured.host.policy().is_closed() {
+        return Err(Unrouted::Misdirected.into());
+    }
     let host = target.host();
     let is_right = worker.certificates(|store, publication| {
         let is_named = *host == *secured.name;
@@ -51,28 +54,37 @@ fn is_for(secured: &Secured, store: &Store, host: &str) -> bool {
     covered && policy == secured.host.policy()
 }
 
-/// Step 5, for the route that takes the request.
-pub(super) fn way(worker: &Worker, peer: &Peer, x: &Exchange, rule: &config::Route) -> Result<Way, Error> {
+/// Step 5, for the route that takes the request. What is in clear never comes to a `closed` host, not even what an
+/// authority asks for: the app behind it is for those who have shown a certificate.
+pub(super) fn way(
+    worker: &Worker,
+    peer: &Peer,
+    x: &Exchange,
+    rule: &config::Route,
+    closed: bool,
+) -> Result<Way, Error> {
     if matches!(peer.arrival, Arrival::Secured(_)) {
         return Ok(Way::On);
     }
     let host = x.target.host();
-    let (closed, everywhere) = worker
+    let (shut, everywhere) = worker
         .certificates(|store, _| {
             (store.find(host).is_some_and(|host| host.policy().is_closed()), store.is_everywhere(host))
         })
         .unwrap_or_default();
+    let closed = closed || shut;
     let loaded = everywhere && worker.https_port.is_some();
+    let is_challenge = x.target.path().starts_with(CHALLENGE);
     let in_clear = || Err(Blame::InClear.into());
     match (rule.https, x.facts.origin.secure) {
         // what a proxy in front says is no client certificate
         (_, true) if closed => in_clear(),
         (_, true) => Ok(Way::On),
-        (Https::Redirect | Https::Auto, false) if closed && loaded => Ok(Way::Https),
+        (Https::Redirect | Https::Auto, false) if closed && loaded && !is_challenge => Ok(Way::Https),
         (_, false) if closed => in_clear(),
         (Https::Allow, false) => Ok(Way::On),
         (Https::Only, false) => in_clear(),
-        (Https::Redirect | Https::Auto, false) if x.target.path().starts_with(CHALLENGE) => Ok(Way::On),
+        (Https::Redirect | Https::Auto, false) if is_challenge => Ok(Way::On),
         // HTTP/1.0 without a Host: there is no name to come back under
         (Https::Redirect, false) if host.is_empty() => in_clear(),
         (Https::Redirect, false) => Ok(Way::Https),

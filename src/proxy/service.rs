@@ -67,11 +67,12 @@ pub(super) async fn handle(
     let asked = target.set(request); //                               2  what was asked for
     refuse(worker, peer, x)?; //                                         what no route can allow
     asked.map_err(Blame::Target)?;
-    https::directed(worker, peer, &x.target)?; //                        over the right certificate
+    let closed = table.routes.is_closed(&x.target);
+    https::directed(worker, peer, &x.target, closed)?; //                over the right certificate
     let route = find(worker, &table, x)?; //                          4  which route takes it
     drop(table); //                                                      an hour-long tunnel pins one route, not ten thousand
     client.deadline.limit(route.route.rule.timeouts.request);
-    if https::way(worker, peer, x, &route.route.rule)? == Way::Https {
+    if https::way(worker, peer, x, &route.route.rule, closed)? == Way::Https {
         let port = worker.https_port;
         return answer::to_https(client, x, port).await.map_err(lost); // 5  not in clear
     }

@@ -19,11 +19,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::{StartHandshake, TlsStream};
 
 use super::worker::Worker;
-use crate::certs::{ALPN_H2, Host, Store};
+use crate::certs::{self, ALPN_H2, Host, Store};
 use crate::wire::{Deadline, Phase, Stream};
 
-/// Most bytes of a ClientHello; one with post-quantum key shares has some 1,800.
-const HELLO: usize = 16 * 1024;
+/// Most bytes of a ClientHello; one with post-quantum key shares has some 1,800, and a ticket with a client's chain in it
+/// some 3,000 more. It is what a stranger can make us hold for ten seconds, twice over.
+const HELLO: usize = 8 * 1024;
 /// How long, and for how many bytes, a client that was refused may go on sending.
 const FAREWELL: Duration = Duration::from_secs(1);
 const UNREAD: usize = 64 * 1024;
@@ -89,7 +90,10 @@ pub(super) async fn secure(worker: &Worker, mut stream: Stream, deadline: &Deadl
     });
     match within(deadline, shaken).await {
         Ok(tls) => {
-            let secured = facts(worker, &tls, host, name.into_boxed_str());
+            let Some(secured) = facts(worker, &tls, host, name.into_boxed_str()) else {
+                worker.metrics.client_error("tls_client_cert");
+                return None;
+            };
             Some(Begun::Secured(Stream::secured(tls), Box::new(secured)))
         }
         Err(error) => {
@@ -202,7 +206,9 @@ async fn farewell(stream: &mut Stream, deadline: &Deadline, alert: &[u8]) {
     .await;
 }
 
-fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box<str>) -> Secured {
+/// `None`: the client's certificate has expired. A session that resumes brings it along in its ticket, and rustls looks at
+/// it in full handshakes only.
+fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box<str>) -> Option<Secured> {
     let connection: &ServerConnection = tls.get_ref().1;
     let version = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -210,11 +216,15 @@ fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box
         _ => "TLS",
     };
     let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+    let shown = connection.peer_certificates().and_then(<[_]>::first);
+    if resumed && shown.is_some_and(|shown| certs::expiry(shown).is_none_or(|expiry| expiry < worker.unix_seconds())) {
+        return None;
+    }
     worker.metrics.handshake(version, resumed);
-    let client_cert = match connection.peer_certificates().and_then(<[_]>::first) {
+    let client_cert = match shown {
         Some(shown) => format!(":{}:", BASE64.encode(shown)).into_bytes().into_boxed_slice(),
         None => Box::default(),
     };
     let http2 = connection.alpn_protocol() == Some(ALPN_H2);
-    Secured { host, name, version, http2, client_cert, seen: Cell::new(0) }
+    Some(Secured { host, name, version, http2, client_cert, seen: Cell::new(0) })
 }

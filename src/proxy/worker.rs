@@ -3,6 +3,8 @@
 //! One door: [`start`]. The worker's own loop sweeps deadlines, turns the log over, and follows the process's stage to
 //! its end.
 
+mod held;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -48,6 +50,8 @@ pub struct Setup {
     pub lines: Option<Lines>,
     /// The stage of the process.
     pub stage: watch::Receiver<Stage>,
+    /// Most client connections, whatever the routes file allows: what there is memory for.
+    pub connections: usize,
     /// How apps are reached.
     pub upstream: upstream::Settings,
     /// The `cdn-id` by which this installation knows its own requests again (RFC 8586), the same on all its nodes.
@@ -184,6 +188,9 @@ pub(super) struct Worker {
     #[expect(clippy::vec_box, reason = "they are lent and taken back as boxes")]
     exchanges: RefCell<Vec<Box<Exchange>>>,
     workers: usize,
+    connections: usize,
+    /// Handshakes that are under way.
+    shaking: Cell<usize>,
     open: Cell<usize>,
     none_open: Notify,
     draining: Cell<bool>,
@@ -194,7 +201,8 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
-        let Setup { routes, certificates, https_port, metrics, lines, stage: _, upstream, loop_id } = setup;
+        let Setup { routes, certificates, https_port, metrics, lines, stage: _, connections, upstream, loop_id } =
+            setup;
         let metrics = metrics.worker();
         let deadlines = Rc::new(Deadlines::default());
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), workers);
@@ -211,6 +219,8 @@ impl Worker {
             table: RefCell::new(None),
             exchanges: RefCell::default(),
             workers,
+            connections,
+            shaking: Cell::new(0),
             open: Cell::new(0),
             none_open: Notify::new(),
             draining: Cell::new(false),
@@ -271,18 +281,14 @@ impl Worker {
         mixed ^ (mixed >> 31)
     }
 
+    /// Unix time in seconds, by the worker's clock.
+    pub(super) fn unix_seconds(&self) -> i64 {
+        i64::try_from(self.unix_ms(self.deadlines.clock().coarse()) / 1000).unwrap_or(i64::MAX)
+    }
+
     /// Unix time in milliseconds of a moment of the worker's clock.
     pub(super) fn unix_ms(&self, at: u64) -> u64 {
         self.epoch.get() + at
-    }
-
-    /// A connection counts from now on, unless this worker's share of `limits.connections` is used up.
-    pub(super) fn open_connection(self: &Rc<Self>, most: usize) -> Option<OpenConnection> {
-        if self.open.get() >= most.div_ceil(self.workers) {
-            return None;
-        }
-        self.open.set(self.open.get() + 1);
-        Some(OpenConnection(Rc::clone(self)))
     }
 
     /// State for a request, from those kept.
@@ -377,22 +383,6 @@ impl Worker {
         self.deadlines.clock().now();
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         self.epoch.set(unix.saturating_sub(self.deadlines.clock().coarse()));
-    }
-}
-
-/// One of the worker's connections, for as long as it is held.
-pub(super) struct OpenConnection(Rc<Worker>);
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        let worker = &self.0;
-        if std::thread::panicking() {
-            worker.metrics.panicked();
-        }
-        worker.open.set(worker.open.get() - 1);
-        if worker.open.get() == 0 {
-            worker.none_open.notify_waiters();
-        }
     }
 }
 

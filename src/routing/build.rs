@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::closed::Closed;
 use super::conditions::Conditions;
 use super::expressions;
 use super::hosts::{Hosts, MAX_HOST};
@@ -17,7 +18,7 @@ impl RouteTable {
     /// The table of a configuration. `generation` tells it from the tables before and after.
     pub fn build(config: &Config, generation: u64) -> Result<RouteTable, Error> {
         // `defaults` are in the routes already
-        let Config { routes, defaults: _, trust, limits, drain, access_log, tls: _ } = config;
+        let Config { routes, defaults: _, trust, limits, drain, access_log, tls } = config;
         let mut draft = Draft::for_routes(routes);
         for route in routes {
             draft.add(route)?;
@@ -28,7 +29,7 @@ impl RouteTable {
             drain: drain.clone(),
             access_log: access_log.clone(),
         };
-        draft.finish(settings, generation)
+        draft.finish(settings, Closed::of(tls), generation)
     }
 }
 
@@ -142,7 +143,7 @@ impl<'c> Draft<'c> {
         })
     }
 
-    fn finish(mut self, settings: Settings, generation: u64) -> Result<RouteTable, Error> {
+    fn finish(mut self, settings: Settings, closed: Closed, generation: u64) -> Result<RouteTable, Error> {
         self.placed.sort_unstable();
         let candidates =
             self.placed.iter().map(|placed| Candidate { route: placed.route, conditions: placed.conditions }).collect();
@@ -168,6 +169,7 @@ impl<'c> Draft<'c> {
             conditions: self.conditions,
             expressions: self.expressions.build(),
             settings,
+            closed,
             generation,
         };
         table.find_lone_routes();

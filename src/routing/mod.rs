@@ -11,6 +11,7 @@
 
 mod build;
 mod canonical;
+mod closed;
 mod conditions;
 pub mod explain;
 mod expressions;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::closed::Closed;
 use super::conditions::Conditions;
 use super::expressions::Expressions;
 use super::hosts::{Host, Hosts};
@@ -26,6 +27,7 @@ pub struct RouteTable {
     pub(super) conditions: Vec<Conditions>,
     pub(super) expressions: Expressions,
     pub(super) settings: Settings,
+    pub(super) closed: Closed,
     pub(super) generation: u64,
 }
 
@@ -64,6 +66,11 @@ impl RouteTable {
     /// Some route is for this host, whatever the path.
     pub fn knows_host(&self, target: &Target) -> bool {
         self.hosts.find(target.host()).is_some()
+    }
+
+    /// Whether nobody comes to this host without a client certificate, whatever certificates are loaded.
+    pub fn is_closed(&self, target: &Target) -> bool {
+        self.closed.has(target.host())
     }
 
     /// The route of a number that this table gave; one of another table may be out of its bounds and panic.

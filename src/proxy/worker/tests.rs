@@ -26,6 +26,7 @@ pub(crate) fn setup(routes: &str) -> (published::Writer<RouteTable>, Setup) {
         metrics: Metrics::new(),
         lines: None,
         stage: watch::Sender::new(Stage::Serving).subscribe(),
+        connections: usize::MAX,
         upstream: upstream::Settings {
             resolver: upstream::ResolverSettings::servers(&[]),
             policy: upstream::Policy { allow_local: true },

@@ -141,6 +141,7 @@ impl Gatepost {
             metrics: Arc::clone(&metrics),
             lines: Some(lines.clone()),
             stage: watched,
+            connections: usize::MAX,
             upstream: Settings {
                 resolver: ResolverSettings::servers(&[resolver]),
                 policy,
