@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::clients::Policy;
 use super::host::Host;
 
 /// Parts of a map of names. 256 x some 40 names at 10,000: one changed Secret copies 256 pointers and 40 entries.
@@ -31,6 +32,7 @@ pub struct Store {
 struct Names {
     shards: Vec<Arc<Shard>>,
     hasher: RandomState,
+    len: usize,
 }
 
 impl Default for Store {
@@ -44,6 +46,24 @@ impl Store {
     /// The host of a lower-case name: the exact one, else the wildcard in whose one label it differs.
     pub fn find(&self, name: &str) -> Option<&Arc<Host>> {
         self.exact.get(name).or_else(|| self.wildcard.get(name.split_once('.')?.1))
+    }
+
+    /// Whom a name lets in. A route's wildcard has deeper names than a certificate's: they are as closed as the nearest
+    /// wildcard above them, so that an app is not reached around it.
+    pub fn policy(&self, name: &str) -> Policy {
+        if let Some(host) = self.exact.get(name) {
+            return host.policy();
+        }
+        let mut name = name;
+        while self.wildcard.len > 0
+            && let Some((_, parent)) = name.split_once('.')
+        {
+            if let Some(host) = self.wildcard.get(parent) {
+                return host.policy();
+            }
+            name = parent;
+        }
+        Policy::Anyone
     }
 
     /// The host of those who ask for a name that nobody has, or for none.
@@ -123,7 +143,7 @@ impl Default for Names {
         let hasher = RandomState::default();
         // one empty shard for all: the first name of each makes its own
         let empty = Arc::new(Shard::with_hasher(hasher.clone()));
-        Names { shards: std::iter::repeat_n(empty, SHARDS).collect(), hasher }
+        Names { shards: std::iter::repeat_n(empty, SHARDS).collect(), hasher, len: 0 }
     }
 }
 
@@ -140,10 +160,12 @@ impl Names {
     fn set(&mut self, name: &str, host: Option<Arc<Host>>) {
         let shard = self.shard(name);
         let shard = Arc::make_mut(&mut self.shards[shard]);
+        let before = shard.len();
         match host {
             Some(host) => shard.insert(name.into(), host),
             None => shard.remove(name),
         };
+        self.len = self.len + shard.len() - before;
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Host>)> {

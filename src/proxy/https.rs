@@ -7,7 +7,7 @@ use super::exchange::Exchange;
 use super::service::{Arrival, Peer};
 use super::tls::Secured;
 use super::worker::Worker;
-use crate::certs::{Policy, Store};
+use crate::certs::Store;
 use crate::config::{self, Https};
 use crate::routing::Target;
 
@@ -50,8 +50,7 @@ pub(super) fn directed(worker: &Worker, peer: &Peer, target: &Target, closed: bo
 fn is_for(secured: &Secured, store: &Store, host: &str) -> bool {
     // HTTP/1.0 without a Host names nobody, and gets what is for everybody
     let covered = host.is_empty() || secured.host.covers(host);
-    let policy = store.find(host).map_or(Policy::Anyone, |host| host.policy());
-    covered && policy == secured.host.policy()
+    covered && store.policy(host) == secured.host.policy()
 }
 
 /// Step 5, for the route that takes the request. What is in clear never comes to a `closed` host, not even what an
@@ -67,11 +66,8 @@ pub(super) fn way(
         return Ok(Way::On);
     }
     let host = x.target.host();
-    let (shut, everywhere) = worker
-        .certificates(|store, _| {
-            (store.find(host).is_some_and(|host| host.policy().is_closed()), store.is_everywhere(host))
-        })
-        .unwrap_or_default();
+    let (shut, everywhere) =
+        worker.certificates(|store, _| (store.policy(host).is_closed(), store.is_everywhere(host))).unwrap_or_default();
     let closed = closed || shut;
     let loaded = everywhere && worker.https_port.is_some();
     let is_challenge = x.target.path().starts_with(CHALLENGE);

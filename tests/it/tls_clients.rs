@@ -141,3 +141,14 @@ fn a_host_that_requires_certificates_is_not_served_in_clear() {
     }
     assert_eq!(app.connections(), 0);
 }
+
+#[test]
+fn a_deeper_name_of_the_same_route_is_no_way_around_a_required_certificate() {
+    let (ca, app) = (Ca::new(), upstream().ok("hello"));
+    let gate = gatepost().route("host: \"*.w.test\", https: allow", &app).start();
+    gate.host("*.w.test", &[&ca.issue(&["*.w.test"])], &ca.clients(true));
+    gate.certificate("a.test", &ca.issue(&["a.test", "x.y.w.test"]));
+    assert_eq!(gate.client().get("x.y.w.test", "/").status(), 403);
+    assert_eq!(tls(&ca).connect(&gate, "a.test").get("x.y.w.test", "/").status(), 421);
+    assert_eq!(app.connections(), 0);
+}

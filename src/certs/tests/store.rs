@@ -57,6 +57,10 @@ proptest! {
             let key = key(&model, asked);
             let found = store.find(asked).map(|host| HOSTS.iter().position(|known| Arc::ptr_eq(known, host)).unwrap());
             prop_assert_eq!(found, key.map(|key| model[key]), "{}", asked);
+            let above = (1..4).filter_map(|n| Some(format!("*.{}", asked.splitn(n + 1, '.').nth(n)?)));
+            let policy = std::iter::once(asked.to_owned()).chain(above).find_map(|name| model.get(&*name));
+            let policy = policy.map_or(Policy::Anyone, |host| HOSTS[*host].policy());
+            prop_assert_eq!(store.policy(asked), policy, "{}", asked);
             let loaded = key.is_some_and(|key| model[key] == 0);
             let known = everywhere.as_ref().is_none_or(|names| key.is_some_and(|key| names.contains(&key)));
             prop_assert_eq!(store.is_everywhere(asked), loaded && known, "{}", asked);
