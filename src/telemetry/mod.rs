@@ -57,10 +57,10 @@ impl FromStr for LogLevel {
 }
 
 impl LogLevel {
-    /// rustls warns of what clients do, such as asking to renegotiate: strangers must not write warnings. Directives of
-    /// one's own that name rustls stand behind it and win.
-    fn directives(&self) -> String {
-        format!("rustls=off,{}", self.0)
+    /// rustls and h2 warn of what clients do, such as asking to renegotiate or a PING that acknowledges none: strangers
+    /// must not write warnings. Directives of one's own that name them stand behind it and win.
+    pub fn directives(&self) -> String {
+        format!("rustls=off,h2=off,{}", self.0)
     }
 }
 
@@ -102,17 +102,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rustls_is_heard_only_by_those_who_ask_for_it() {
+    fn rustls_and_h2_are_heard_only_by_those_who_ask_for_them() {
         let heard = |level: &str| {
             let filter = EnvFilter::builder().parse_lossy(level.parse::<LogLevel>().unwrap().directives());
             let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::sink).finish();
-            tracing::subscriber::with_default(
-                subscriber,
-                || tracing::enabled!(target: "rustls::common_state", tracing::Level::WARN),
-            )
+            tracing::subscriber::with_default(subscriber, || {
+                let rustls = tracing::enabled!(target: "rustls::common_state", tracing::Level::WARN);
+                (rustls, tracing::enabled!(target: "h2::proto::ping_pong", tracing::Level::WARN))
+            })
         };
-        assert!(!heard("info") && !heard("debug") && !heard("warn,gatepost=debug"));
-        assert!(heard("info,rustls=warn"));
+        for level in ["info", "debug", "warn,gatepost=debug"] {
+            assert_eq!(heard(level), (false, false), "{level}");
+        }
+        assert_eq!((heard("info,rustls=warn"), heard("info,h2=warn")), ((true, false), (false, true)));
     }
 
     #[test]

@@ -310,3 +310,14 @@ fn expect_before_an_app_of_http_2_is_answered_at_once() {
     assert_eq!(client.answer().status(), 100);
     assert_eq!(client.send("hello").answer().text(), "hello");
 }
+
+#[test]
+fn a_ping_that_acknowledges_none_is_nothing_to_tell() {
+    const PING: u8 = 6;
+    let gate = gatepost().line("host: a.test, respond: {status: 204}").start();
+    let mut client = Frames::connect(&gate);
+    client.send(PING, 1, 0, &[7; 8]);
+    client.request(1, &[(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")]);
+    // the proxy's end finds nothing above debug in the log
+    assert_eq!(client.next(HEADERS).stream, 1);
+}

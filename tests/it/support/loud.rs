@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, Once};
 
+use gatepost::telemetry::LogLevel;
+
 static SAID: Mutex<String> = Mutex::new(String::new());
 
 struct Said;
@@ -22,8 +24,7 @@ impl Write for Said {
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // as the program's own log leaves rustls out, whose warnings are about clients
-        let filter = tracing_subscriber::EnvFilter::new("info,rustls=off");
+        let filter = tracing_subscriber::EnvFilter::new(LogLevel::default().directives());
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Said);
         log.try_init().expect("the first log");
     });
