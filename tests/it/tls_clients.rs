@@ -88,8 +88,9 @@ fn a_certificate_that_does_not_hold_is_refused_whether_one_is_required_or_not() 
             let client = || tls(&ca).only(version);
             let foreign = client().shows(&other.issue(&["me"])).alert(&gate, "a.test");
             assert!(matches!(foreign, AlertDescription::UnknownCA | AlertDescription::DecryptError), "{foreign:?}");
-            let expired = client().shows(&ca.leaf(&["me"]).expired().issue()).alert(&gate, "a.test");
-            assert_eq!(expired, AlertDescription::CertificateExpired);
+            for leaf in [ca.leaf(&["me"]).expired(), ca.leaf(&["me"]).not_yet_valid()] {
+                assert_eq!(client().shows(&leaf.issue()).alert(&gate, "a.test"), AlertDescription::CertificateExpired);
+            }
         }
     }
     assert_eq!(app.connections(), 0);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use gatepost::certs::{Clients, Host};
+use rustls::crypto::aws_lc_rs::kx_group::{MLKEM768, X25519};
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, ProtocolVersion};
+use rustls::{AlertDescription, HandshakeKind, NamedGroup, ProtocolVersion};
 
 use crate::support::{Ca, Client, Gate, Identity, Secured, gatepost, http2, tls, upstream};
 
@@ -198,4 +199,21 @@ fn http_2_is_never_guessed_on_a_tls_port() {
         let answer = client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").rest();
         assert!(answer.starts_with(b"HTTP/1.1 "), "{}", answer.escape_ascii());
     }
+}
+
+#[test]
+fn keys_are_exchanged_against_quantum_computers_where_the_client_can() {
+    let ca = Ca::new();
+    let (gate, _) = gate(&ca, &["a.test"]);
+    assert_eq!(tls(&ca).connect(&gate, "a.test").group(), NamedGroup::X25519MLKEM768);
+    assert_eq!(tls(&ca).only(&TLS12).preferring(X25519).connect(&gate, "a.test").group(), NamedGroup::X25519);
+}
+
+#[test]
+fn a_client_that_guesses_the_key_exchange_wrong_is_asked_again() {
+    let ca = Ca::new();
+    let (gate, _) = gate(&ca, &["a.test"]);
+    let mut client = tls(&ca).preferring(MLKEM768).connect(&gate, "a.test");
+    assert_eq!(client.io().conn.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
+    says_hello(&mut client, "a.test");
 }

@@ -140,3 +140,19 @@ fn nothing_is_taken_before_the_handshake_is_through() {
     assert_eq!(second.io().conn.handshake_kind(), Some(HandshakeKind::Resumed));
     assert!(!second.io().conn.is_early_data_accepted());
 }
+
+#[test]
+fn a_session_of_one_authority_s_clients_is_none_of_another_s() {
+    for version in VERSIONS {
+        let (ca, other) = (Ca::new(), Ca::new());
+        let gate = routes().start();
+        let (one, two) = (ca.issue(&["a.test"]), ca.issue(&["b.test"]));
+        gate.host("a.test", &[&one], &ca.clients(true));
+        gate.host("b.test", &[&two], &other.clients(true));
+        // its certificate is the first authority's, and b.test must find that out
+        let client = tls(&ca).only(version).shows(&ca.issue(&["me"])).mixing_names_up();
+        assert!(!resumes(&client, &gate, "a.test"));
+        assert!(resumes(&client, &gate, "a.test"));
+        client.alert(&gate, "b.test");
+    }
+}

@@ -85,6 +85,11 @@ impl Leaf<'_> {
         self
     }
 
+    pub fn not_yet_valid(mut self) -> Self {
+        self.params.not_before = date_time_ymd(4000, 1, 1);
+        self
+    }
+
     pub fn issue(self) -> Identity {
         let key = if self.rsa { KeyPair::from_pem(&RSA) } else { KeyPair::generate() }.expect("a key");
         let certificate = self.params.signed_by(&key, &self.ca.0).expect("a certificate");

@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 use gatepost::certs::{Clients, Store};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, ProtocolVersion,
-    RootCertStore, SignatureScheme, StreamOwned, SupportedProtocolVersion,
+    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, NamedGroup,
+    ProtocolVersion, RootCertStore, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
 
 use super::pki::{Ca, Identity, PROVIDER};
@@ -33,6 +33,7 @@ pub struct Tls {
     careless: bool,
     rsa: bool,
     early: bool,
+    groups: Option<&'static dyn SupportedKxGroup>,
     mixed_up: bool,
     config: OnceLock<Arc<ClientConfig>>,
 }
@@ -48,6 +49,7 @@ pub fn tls(ca: &Ca) -> Tls {
         careless: false,
         rsa: false,
         early: false,
+        groups: None,
         mixed_up: false,
         config: OnceLock::new(),
     }
@@ -94,6 +96,12 @@ impl Tls {
         self
     }
 
+    /// It would exchange keys in this way rather than in any other.
+    pub fn preferring(mut self, group: &'static dyn SupportedKxGroup) -> Self {
+        self.groups = Some(group);
+        self
+    }
+
     /// It offers the session of one host to all of them.
     pub fn mixing_names_up(mut self) -> Self {
         self.mixed_up = true;
@@ -109,6 +117,7 @@ impl Tls {
         if self.rsa {
             provider.cipher_suites.retain(|suite| !format!("{suite:?}").contains("ECDSA"));
         }
+        provider.kx_groups.splice(0..0, self.groups);
         let builder = ClientConfig::builder_with_provider(Arc::new(provider));
         let builder = builder.with_protocol_versions(&self.versions).expect("versions");
         let builder = if self.careless {
@@ -199,6 +208,11 @@ impl Secured {
 
     pub fn protocol(&mut self) -> Option<String> {
         self.io().conn.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// In which way keys were exchanged.
+    pub fn group(&mut self) -> NamedGroup {
+        self.io().conn.negotiated_key_exchange_group().expect("a full handshake").name()
     }
 
     /// The certificate that was shown.
