@@ -222,3 +222,23 @@ fn a_drain_ends_idle_connections_and_those_before_their_handshake() {
     // nobody was waited for, and nobody is to blame
     assert!(!gate.metrics.encode().contains("client_errors_total{"), "{}", gate.metrics.encode());
 }
+
+#[test]
+fn an_idle_connection_of_http_2_ends_with_a_close_notify() {
+    const PING: u8 = 6;
+    let ca = Ca::new();
+    let gate = gatepost().section("limits: {keepAlive: 200ms}").start();
+    gate.certificate("a.test", &ca.issue(&["a.test"]));
+    let mut client = tls(&ca).alpn(&["h2"]).connect(&gate, "a.test");
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    // the end is announced by a GOAWAY and a PING behind it (RFC 9113 6.8), which is to be acknowledged
+    let payload = loop {
+        let head = client.exactly(9);
+        let payload = client.exactly(usize::from(head[2]));
+        if head[3] == PING {
+            break payload;
+        }
+    };
+    client.send([&[0, 0, 8, PING, 1, 0, 0, 0, 0], &payload[..]].concat());
+    client.rest();
+}
