@@ -87,10 +87,8 @@ names! {
         "client-ip", "x-client-ip", "x-cluster-client-ip", "fastly-client-ip", "proxy-client-ip", "wl-proxy-client-ip",
         "x-forwarded", "forwarded-for", "x-host", "x-http-host-override", "x-original-host", "x-original-url",
         "x-rewrite-url", "front-end-https", "x-scheme", "x-url-scheme", "x-script-name", "script-name", "path-info",
-        // and which certificate it has shown (RFC 9440; nginx, its ingress controller and HAProxy)
-        "client-cert", "client-cert-chain", "x-client-cert", "x-client-verify", "x-client-dn", "x-ssl-client-cert",
-        "x-ssl-client-verify", "x-ssl-client-dn", "x-ssl-client-s-dn", "ssl-client-cert", "ssl-client-verify",
-        "ssl-client-s-dn", "ssl-client-subject-dn", "ssl-client-issuer-dn",
+        // and which certificate it has shown (RFC 9440); more of them begin like one of CERTIFICATE_PREFIXES
+        "client-cert", "client-cert-chain",
     ],
 }
 
@@ -160,6 +158,7 @@ impl Name {
         match LISTED.get(found) {
             Some((text, id)) if is_text(name, text.as_bytes()) => *id,
             _ if is_forwarded(name) => Name::XForwardedOther,
+            _ if is_certificate(name) => Name::ClaimOther,
             _ => Name::Other,
         }
     }
@@ -218,6 +217,27 @@ fn is_forwarded(name: &[u8]) -> bool {
     let prefix = name.get(..FORWARDED_PREFIX.len());
     prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(FORWARDED_PREFIX)) && memchr::memchr(b'_', name).is_none()
 }
+
+/// What a proxy in front tells of a client's certificate, in the words that people have chosen for it.
+fn is_certificate(name: &[u8]) -> bool {
+    // most names begin with another letter
+    matches!(name[0] | 0x20, b's' | b'x' | b'c')
+        && CERTIFICATE_PREFIXES
+            .iter()
+            .any(|prefix| name.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix.as_bytes())))
+}
+
+/// nginx and its ingress controller, HAProxy, Cloudflare, AWS, Azure.
+const CERTIFICATE_PREFIXES: [&str; 8] = [
+    "x-ssl-",
+    "ssl-client-",
+    "x-client-cert",
+    "x-client-verify",
+    "x-client-dn",
+    "cf-client-cert",
+    "x-amzn-mtls-",
+    "x-arr-clientcert",
+];
 
 const FORWARDED_PREFIX: &[u8] = b"x-forwarded-";
 

@@ -217,7 +217,7 @@ fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box
     };
     let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
     let shown = connection.peer_certificates().and_then(<[_]>::first);
-    if resumed && shown.is_some_and(|shown| certs::expiry(shown).is_none_or(|expiry| expiry < worker.unix_seconds())) {
+    if resumed && shown.is_some_and(|shown| has_expired(shown, worker.unix_seconds())) {
         return None;
     }
     worker.metrics.handshake(version, resumed);
@@ -227,4 +227,26 @@ fn facts(worker: &Worker, tls: &TlsStream<TcpStream>, host: Arc<Host>, name: Box
     };
     let http2 = connection.alpn_protocol() == Some(ALPN_H2);
     Some(Secured { host, name, version, http2, client_cert, seen: Cell::new(0) })
+}
+
+/// A certificate in DER at a Unix time. What cannot be read is over, too.
+fn has_expired(certificate: &[u8], now: i64) -> bool {
+    certs::expiry(certificate).is_none_or(|expiry| expiry < now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_resumes_holds_until_its_last_second() {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.not_after = rcgen::date_time_ymd(2026, 1, 1);
+        let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let end = params.not_after.unix_timestamp();
+        for (now, expired) in [(end - 1, false), (end, false), (end + 1, true)] {
+            assert_eq!(has_expired(certificate.der(), now), expired);
+        }
+        assert!(has_expired(b"no certificate", 0));
+    }
 }

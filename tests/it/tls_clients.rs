@@ -133,13 +133,28 @@ fn a_host_that_requires_certificates_is_not_served_in_clear() {
         gate.host(host, &[&ca.issue(&[host])], &ca.clients(true));
     }
     for (host, status) in [("a.test", 403), ("A.test.:80", 403), ("b.test", 308), ("c.test", 308)] {
-        // not even for an authority that checks a challenge
-        for path in ["/", "/.well-known/acme-challenge/x"] {
+        // not even for an authority that checks a challenge, which is never sent elsewhere
+        for (path, status) in [("/", status), ("/.well-known/acme-challenge/x", 403)] {
             assert_eq!(gate.client().get(host, path).status(), status, "{host}{path}");
             let ask = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Proto: https\r\n\r\n");
             assert_eq!(gate.client().send(ask).answer().status(), 403, "{host}{path}");
         }
     }
+    assert_eq!(app.connections(), 0);
+}
+
+#[test]
+fn a_host_that_requires_certificates_is_closed_before_its_certificates_are_there() {
+    let (ca, app) = (Ca::new(), upstream().ok("hello"));
+    let gate = gatepost()
+        .route("host: \"*.w.test\", https: allow", &app)
+        .section("tls: {certificates: [{host: \"*.w.test\", secret: a, clientCa: {secret: ca, mode: require}}]}")
+        .start();
+    assert_eq!(gate.client().get("a.w.test", "/").status(), 403);
+    assert_eq!(gate.client().get("x.y.w.test", "/").status(), 403);
+    // what was loaded for it before the edit lets everybody in
+    gate.certificate("a.w.test", &ca.issue(&["a.w.test"]));
+    assert_eq!(tls(&ca).connect(&gate, "a.w.test").get("a.w.test", "/").status(), 421);
     assert_eq!(app.connections(), 0);
 }
 

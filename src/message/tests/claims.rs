@@ -55,6 +55,12 @@ const OTHERS: &[&str] = &[
     "Ssl-Client-S-Dn",
     "Ssl-Client-Subject-Dn",
     "Ssl-Client-Issuer-Dn",
+    "X-SSL-Client-CN",
+    "X-SSL-CERT",
+    "X-Client-Cert-Chain",
+    "Cf-Client-Cert-Sha256",
+    "X-Amzn-Mtls-Clientcert",
+    "X-ARR-ClientCert",
 ];
 
 /// Alike to some eyes, and nobody's claim.
