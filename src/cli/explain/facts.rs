@@ -113,7 +113,7 @@ impl Explained {
         let Trace { host, winner, others, more } = explain::trace(table, &target, &head);
         let request = Request::new(&head, &target, asked, trust, peer);
         let rule = winner.map(|id| &*table.route(id).rule);
-        let transport = Transport::new(tls, &target, rule, request.arrival(asked));
+        let transport = Transport::new(tls, &target, rule, request.arrival(asked), table.is_closed(&target));
         match winner {
             Some(id) => {
                 explained.route = Some(Winner::new(table.route(id), table.settings(), &request, &transport));

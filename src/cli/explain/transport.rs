@@ -59,8 +59,8 @@ enum Way {
 /// What an authority asks for in clear to know that a host is ours (RFC 8555 8.3).
 const CHALLENGE: &str = "/.well-known/acme-challenge/";
 
-fn way(rule: &Route, target: &Target, own: &[&CertificateEntry], arrival: Arrival) -> Way {
-    let is_closed = own.first().and_then(|entry| entry.client_ca.as_ref()).is_some_and(ClientCa::is_required);
+fn way(rule: &Route, target: &Target, own: &[&CertificateEntry], arrival: Arrival, is_closed: bool) -> Way {
+    let is_challenge = target.path().starts_with(CHALLENGE);
     match (rule.https, arrival) {
         (_, Arrival::Tls) => Way::On,
         // what a proxy in front says is no client certificate
@@ -71,11 +71,13 @@ fn way(rule: &Route, target: &Target, own: &[&CertificateEntry], arrival: Arriva
                 Way::On
             }
         }
-        (Https::Redirect | Https::Auto, Arrival::Clear) if is_closed => Way::WhenLoaded { else_refused: true },
+        (Https::Redirect | Https::Auto, Arrival::Clear) if is_closed && !is_challenge && !own.is_empty() => {
+            Way::WhenLoaded { else_refused: true }
+        }
         (_, Arrival::Clear) if is_closed => Way::Refused,
         (Https::Allow, Arrival::Clear) => Way::On,
         (Https::Only, Arrival::Clear) => Way::Refused,
-        (_, Arrival::Clear) if target.path().starts_with(CHALLENGE) => Way::On,
+        (_, Arrival::Clear) if is_challenge => Way::On,
         (Https::Redirect, Arrival::Clear) => Way::Redirected,
         (Https::Auto, Arrival::Clear) if own.is_empty() => Way::On,
         (Https::Auto, Arrival::Clear) => Way::WhenLoaded { else_refused: false },
@@ -88,10 +90,17 @@ fn secure(target: &Target) -> String {
 }
 
 impl Transport {
-    pub(super) fn new(tls: &Tls, target: &Target, rule: Option<&Route>, arrival: Arrival) -> Transport {
+    /// `is_closed`: nobody comes to the host without a certificate, as the table says.
+    pub(super) fn new(
+        tls: &Tls,
+        target: &Target,
+        rule: Option<&Route>,
+        arrival: Arrival,
+        is_closed: bool,
+    ) -> Transport {
         let own = tls.entries_of(target.host());
         let is_default = own.is_empty() && tls.default.is_some();
-        let way = rule.map(|rule| (rule, way(rule, target, &own, arrival)));
+        let way = rule.map(|rule| (rule, way(rule, target, &own, arrival, is_closed)));
         let ends = way.is_some_and(|(_, way)| !matches!(way, Way::On | Way::WhenLoaded { else_refused: false }));
         let in_clear =
             way.filter(|_| arrival != Arrival::Tls).and_then(|(rule, way)| told(rule, way, target, &own, arrival));
