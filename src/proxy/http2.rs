@@ -24,7 +24,7 @@ use super::service::{Peer, handle, introduce};
 use super::worker::Worker;
 use crate::config;
 use crate::message::Limits;
-use crate::wire::{Deadline, Http2, LocalExecutor, Phase, Side, SlotBody};
+use crate::wire::{Deadline, Frugal, Http2, LocalExecutor, Phase, Side, SlotBody};
 
 /// What a client may send on one stream before we have taken it.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -89,7 +89,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, client: Option<Cl
             .max_local_error_reset_streams(RESETS)
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Frugal::new(stream)), service)
     );
     let mut leaving = false;
     let ended = poll_fn(|cx| {

@@ -7,6 +7,7 @@
 
 mod buffer;
 mod deadline;
+mod frames;
 mod http1;
 mod http2;
 mod io;
@@ -17,6 +18,7 @@ mod stream;
 
 pub use buffer::{LARGE, SMALL};
 pub use deadline::{Clock, Deadline, Deadlines, Phase};
+pub use frames::Frugal;
 pub use http1::{Closed, Http1};
 pub use http2::{Http2, LocalExecutor};
 pub use pump::{Broken, Pump};

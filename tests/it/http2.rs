@@ -321,3 +321,21 @@ fn a_ping_that_acknowledges_none_is_nothing_to_tell() {
     // the proxy's end finds nothing above debug in the log
     assert_eq!(client.next(HEADERS).stream, 1);
 }
+
+#[test]
+fn who_sends_control_frames_and_nothing_else_is_cut_off_and_nobody_else() {
+    const WINDOW_UPDATE: u8 = 8;
+    let gate = gatepost().line("host: a.test, respond: {status: 204}").start();
+    let ask = |client: &mut Frames| {
+        client.request(1, &[(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")]);
+        client.next(HEADERS).stream
+    };
+    let mut other = Frames::connect(&gate);
+    let mut client = Frames::connect(&gate);
+    assert_eq!(ask(&mut client), 1);
+    // an octet at a time, so that the window never overflows: 2 MiB of frames, or the end of the connection before
+    let ended = (0..160_000).any(|_| client.try_send(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]).is_err());
+    assert!(ended);
+    assert_eq!(ask(&mut other), 1);
+    assert!(gate.metric("gatepost_client_errors_total{kind=\"http2\"}") >= 1.0);
+}
