@@ -6,6 +6,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 use super::certificates::{Material, Pem, SourceName};
 use super::look::Look;
 use super::news::{News, Nothing};
-use crate::certs::{Certificate, MAX_PEM};
+use crate::certs::{Certificate, ClientCa, MAX_PEM};
 use crate::config::{CertificateSource, ClientCaSource, Tls};
 
 /// So long may what was good be bad before that is told.
@@ -32,7 +33,7 @@ pub(super) struct Files {
     /// Until when bad files get the benefit of it.
     doubt: Option<Instant>,
     hasher: RandomState,
-    provider: CryptoProvider,
+    provider: Arc<CryptoProvider>,
 }
 
 struct Source {
@@ -51,7 +52,7 @@ impl Files {
             is_new: false,
             doubt: None,
             hasher: RandomState::new(),
-            provider: rustls::crypto::aws_lc_rs::default_provider(),
+            provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
         }
     }
 
@@ -164,12 +165,12 @@ fn read(path: &Path) -> Read {
     std::fs::read(path).map(Zeroizing::new)
 }
 
-fn is_good(news: &News, provider: &CryptoProvider) -> bool {
+fn is_good(news: &News, provider: &Arc<CryptoProvider>) -> bool {
     match news {
         News::Certificate(_, Material::Found { content, .. }) => {
             Certificate::read(&content.chain, &content.key, provider).is_ok()
         }
-        News::Authority(_, Material::Found { .. }) => true,
+        News::Authority(_, Material::Found { content, .. }) => ClientCa::read(content, true, provider).is_ok(),
         News::Certificate(..) | News::Authority(..) => false,
     }
 }

@@ -2,8 +2,8 @@
 //! for routes. Whoever looks into Secrets or files says what is there ([`Certificates::material`],
 //! [`Certificates::authority`]); [`Certificates::settle`] judges what that changes and publishes the next store.
 //!
-//! What is wrong keeps the old certificate of its host, and is told once per version of its source. Nothing here has a
-//! clock, and a change of one source looks at the hosts that name it alone.
+//! What is wrong keeps the old certificate of its host, and is told once per version of its source; a client CA that is
+//! wrong lets nobody in. Nothing here has a clock, and a change of one source looks at the hosts that name it alone.
 
 mod authorities;
 mod finding;
@@ -55,7 +55,7 @@ pub struct Certificates {
     stale: BTreeSet<Box<str>>,
     /// Sources whose content was not judged for its hosts yet.
     fresh: HashMap<CertificateSource, Pem>,
-    fresh_authorities: Vec<(ClientCaSource, Vec<u8>)>,
+    fresh_authorities: Vec<(ClientCaSource, Option<Vec<u8>>)>,
     /// When the time alone changes a judgement.
     due: i64,
     /// The store was changed and not published.
@@ -134,6 +134,9 @@ impl Certificates {
         let (newest, version, pem) = match material {
             Material::Absent => (Newest::Absent, None, None),
             Material::Hidden => (Newest::Hidden, material.version().map(str::to_owned), None),
+            Material::Refused { reason, is_ours } => {
+                (Newest::Refused { reason, is_ours }, Some("refused".to_owned()), None)
+            }
             Material::Unusable { reason, version } => (Newest::Broken(reason), Some(version), None),
             Material::Found { content, version } => match Certificate::read(&content.chain, &content.key, provider) {
                 Ok(read) => (Newest::Readable(Arc::new(read)), Some(version), Some(content)),

@@ -17,7 +17,7 @@ use super::secrets::Secrets;
 use super::status::{self, Node, Others};
 use super::{Kubernetes, tickets};
 use crate::certs::{Store, Tickets};
-use crate::config::{ClientCaSource, Tls};
+use crate::config::Tls;
 use crate::lifecycle::Stage;
 
 /// Findings that wait for the ConfigMap to be known.
@@ -125,8 +125,12 @@ impl Cluster {
                 kept.keep(&SourceName::Certificate(source), &pem, is_whole);
             }
             for (source, pem) in authorities {
-                let source: ClientCaSource = source;
-                kept.keep_authority(&SourceName::ClientCa(source), &pem);
+                let source = SourceName::ClientCa(source);
+                match pem {
+                    Some(pem) => kept.keep_authority(&source, &pem),
+                    // a restart while the API server is away must not open what was closed
+                    None => kept.forget(&source),
+                }
             }
         }
         self.untold.extend(findings);

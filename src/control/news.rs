@@ -10,11 +10,12 @@ pub(super) enum News {
     Authority(ClientCaSource, Material<Vec<u8>>),
 }
 
-/// That a source has nothing, in one of three ways.
+/// That a source has nothing, in one of four ways.
 #[derive(Debug, Clone)]
 pub(super) enum Nothing {
     Absent,
     Hidden,
+    Refused { reason: String, is_ours: bool },
     Unusable { reason: String, version: String },
 }
 
@@ -47,6 +48,7 @@ impl<T> From<&Nothing> for Material<T> {
         match nothing.clone() {
             Nothing::Absent => Material::Absent,
             Nothing::Hidden => Material::Hidden,
+            Nothing::Refused { reason, is_ours } => Material::Refused { reason, is_ours },
             Nothing::Unusable { reason, version } => Material::Unusable { reason, version },
         }
     }

@@ -109,13 +109,22 @@ impl SecretDir {
     pub(super) fn retain<'s>(&mut self, named: impl Iterator<Item = &'s SourceName>) {
         let named: BTreeSet<PathBuf> = named.filter_map(|source| self.file(source)).collect();
         let gone: Vec<PathBuf> = self.held.keys().filter(|file| !named.contains(*file)).cloned().collect();
-        for file in gone {
-            match fs::remove_file(self.dir.join(&file)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(file = %file.display(), %error, "A certificate that nobody names cannot be removed");
-                }
-                _ => drop(self.held.remove(&file)),
+        gone.iter().for_each(|file| self.remove(file));
+    }
+
+    /// Removes what was kept of a source.
+    pub(super) fn forget(&mut self, source: &SourceName) {
+        if let Some(file) = self.file(source) {
+            self.remove(&file);
+        }
+    }
+
+    fn remove(&mut self, file: &Path) {
+        match fs::remove_file(self.dir.join(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(file = %file.display(), %error, "What was kept for a restart cannot be removed");
             }
+            _ => drop(self.held.remove(file)),
         }
     }
 
@@ -281,6 +290,10 @@ mod tests {
         assert_eq!(loaded(&kept, &source), Some(pem("whole", "2")));
         kept.retain([&source].into_iter());
         assert!(kept.load(&source).is_some());
+        let ca = SourceName::ClientCa(ClientCaSource::Secret(name(None, "web")));
+        kept.keep_authority(&ca, b"ca");
+        kept.forget(&ca);
+        assert!(kept.load(&ca).is_none() && kept.load(&source).is_some());
         kept.retain(std::iter::empty());
         assert!(kept.load(&source).is_none() && open(dir.path()).held.is_empty());
     }

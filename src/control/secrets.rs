@@ -23,7 +23,7 @@ use super::watched::Watched;
 use crate::config::{SecretName, Tls};
 use read::TLS;
 pub(super) use read::wipe;
-use sink::Wishes;
+use sink::{Extent, Wishes};
 
 /// Secrets that have a watch of their own: each is a connection to the API server, on every node.
 const MOST: usize = 64;
@@ -135,7 +135,12 @@ impl Secrets {
         }
         let api: Api<Secret> = Api::namespaced(self.kubernetes.client.clone(), namespace);
         let watched = Watched { kubernetes: self.kubernetes.clone(), api, only, asked };
-        let wishes = Wishes::new(wanted.clone(), scope == Scope::Own, Arc::clone(&self.found));
+        let extent = match &scope {
+            Scope::Own => Extent::Own,
+            Scope::One(namespace, _) if namespace == own => Extent::OneOfOwn,
+            Scope::One(..) => Extent::Elsewhere,
+        };
+        let wishes = Wishes::new(wanted.clone(), extent, Arc::clone(&self.found));
         let span = tracing::info_span!("task", task = "secrets");
         let task = async move {
             // the sink never wants an end

@@ -1,5 +1,5 @@
-//! The client CAs that the section names: [`Authorities`]. A broken edit of one changes nothing; one that never was good
-//! lets nobody in.
+//! The client CAs that the section names: [`Authorities`]. They fail closed: one that is known to be gone or broken lets
+//! nobody in. Only while it is not known what its source has, the last good one stays.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +22,16 @@ struct Authority {
     version: Option<String>,
     good: Option<Good>,
     wrong: Option<(Kind, String)>,
+}
+
+/// What has become known of a source.
+enum Now {
+    /// This CA.
+    Good(Good),
+    /// That there is no CA in it.
+    Closed,
+    /// Nothing: nobody may look.
+    Unknown,
 }
 
 /// A CA set that was read, for clients that may and for clients that must.
@@ -47,37 +57,34 @@ impl Authorities {
         self.0.values().all(|authority| authority.is_known)
     }
 
-    /// Takes what a source has now. Whether that is news; the text when it is a good one.
+    /// Takes what a source has now. Whether that is news; and when what is in force has changed, the text of that or
+    /// that there is none.
     pub(super) fn take(
         &mut self,
         source: &ClientCaSource,
         material: Material<Vec<u8>>,
         provider: &Arc<CryptoProvider>,
-    ) -> (bool, Option<Vec<u8>>) {
+    ) -> (bool, Option<Option<Vec<u8>>>) {
         let Some(authority) = self.0.get_mut(source) else { return (false, None) };
         let was_known = std::mem::replace(&mut authority.is_known, true);
-        let (wrong, version, good) = match material {
-            Material::Absent => (Some((Kind::Absent, "there is none".to_owned())), None, None),
-            Material::Hidden => (Some((Kind::Hidden, HIDDEN.to_owned())), None, None),
-            Material::Unusable { reason, version } => (Some((Kind::Broken, reason)), Some(version), None),
-            Material::Found { content, version } => match Good::read(content, provider) {
-                Ok(good) => (None, Some(version), Some(good)),
-                Err(reason) => (Some((Kind::Broken, reason)), Some(version), None),
-            },
+        let version = material.version().map(str::to_owned);
+        let (now, wrong) = Now::of(material, provider);
+        let is_same = match (&now, &authority.good) {
+            (Now::Good(new), Some(old)) => new.pem == old.pem,
+            (Now::Unknown, _) => true,
+            (Now::Closed, old) => was_known && old.is_none(),
+            (Now::Good(_), None) => false,
         };
-        let same = match (&good, &authority.good) {
-            (Some(new), Some(old)) => new.pem == old.pem,
-            (None, _) => true,
-            _ => false,
-        };
-        let is_news = !was_known || !same || authority.wrong != wrong || authority.version != version;
+        let is_news = !was_known || !is_same || authority.wrong != wrong || authority.version != version;
         (authority.wrong, authority.version) = (wrong, version);
-        let mut taken = None;
-        if let Some(good) = good.filter(|_| !same) {
-            taken = Some(good.pem.clone());
-            authority.good = Some(good);
+        if is_same {
+            return (is_news, None);
         }
-        (is_news, taken)
+        authority.good = match now {
+            Now::Good(good) => Some(good),
+            Now::Closed | Now::Unknown => None,
+        };
+        (is_news, Some(authority.good.as_ref().map(|good| good.pem.clone())))
     }
 
     /// Which clients come with this CA, after `old` was in force, with what is wrong about it and the version of that.
@@ -102,6 +109,22 @@ impl Authorities {
             (Wrong { kind, reason, upshot }, authority.version.clone())
         });
         (clients, wrong)
+    }
+}
+
+impl Now {
+    /// With what is wrong about it.
+    fn of(material: Material<Vec<u8>>, provider: &Arc<CryptoProvider>) -> (Now, Option<(Kind, String)>) {
+        match material {
+            Material::Absent => (Now::Closed, Some((Kind::Absent, "there is none".to_owned()))),
+            Material::Unusable { reason, .. } => (Now::Closed, Some((Kind::Broken, reason))),
+            Material::Hidden => (Now::Unknown, Some((Kind::Hidden, HIDDEN.to_owned()))),
+            Material::Refused { reason, .. } => (Now::Unknown, Some((Kind::Refused, reason))),
+            Material::Found { content, .. } => match Good::read(content, provider) {
+                Ok(good) => (Now::Good(good), None),
+                Err(reason) => (Now::Closed, Some((Kind::Broken, reason))),
+            },
+        }
     }
 }
 

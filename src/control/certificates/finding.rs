@@ -68,7 +68,9 @@ impl Finding {
             (SourceName::Certificate(_), Upshot::KeepsOld) => "keeps its old certificate",
             (SourceName::Certificate(_), Upshot::ServesAllTheSame) => "is served with it all the same",
             (SourceName::Certificate(_), Upshot::Nothing) => "gets no certificate of it",
-            (SourceName::ClientCa(_), Upshot::Nothing) => "lets nobody in",
+            (SourceName::ClientCa(_), Upshot::Nothing) => {
+                "lets nobody in until there is a good one, or the entry has no `clientCa`"
+            }
             (SourceName::ClientCa(_), _) => "keeps the old client CA",
         }
     }

@@ -16,6 +16,11 @@ pub(super) enum Newest {
     Broken(String),
     Absent,
     Hidden,
+    /// As [`Material::Refused`](super::Material::Refused).
+    Refused {
+        reason: String,
+        is_ours: bool,
+    },
 }
 
 /// What kind of thing is wrong. With the version of its source it names a fact, which is told once.
@@ -23,8 +28,10 @@ pub(super) enum Newest {
 pub enum Kind {
     /// The source is not there.
     Absent,
-    /// Nobody may look.
+    /// Nobody may look at any.
     Hidden,
+    /// Nobody may look at this one.
+    Refused,
     /// It is no certificate with its key, or no CA.
     Broken,
     /// The certificate is not for this host.
@@ -80,6 +87,7 @@ pub(super) fn judge(
         Newest::Broken(reason) => keep(Kind::Broken, reason.clone()),
         Newest::Absent => absent(old, now),
         Newest::Hidden => keep(Kind::Hidden, HIDDEN.to_owned()),
+        Newest::Refused { reason, .. } => keep(Kind::Refused, reason.clone()),
         Newest::Readable(new) => {
             let Some(fault) = new.fault(host, now) else { return (Some(Arc::clone(new)), None) };
             let reason = fault.to_string();

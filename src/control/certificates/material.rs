@@ -18,6 +18,13 @@ pub enum Material<T> {
     Absent,
     /// Nobody may look at any of them, as whoever tried has said: one fact, which is not told of each.
     Hidden,
+    /// Nobody may look at this one: what it has is not known.
+    Refused {
+        /// Who said so, and what would permit it.
+        reason: String,
+        /// It is in the own namespace, where the shipped Role permits it.
+        is_ours: bool,
+    },
     /// It is there and cannot be looked at, for instance for a missing key.
     Unusable {
         /// What is wrong, without content.
@@ -33,6 +40,7 @@ impl<T> Material<T> {
         match self {
             Material::Found { version, .. } | Material::Unusable { version, .. } => Some(version),
             Material::Hidden => Some("hidden"),
+            Material::Refused { .. } => Some("refused"),
             Material::Absent => None,
         }
     }

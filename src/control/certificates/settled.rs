@@ -13,8 +13,8 @@ pub struct Settled {
     pub findings: Vec<Finding>,
     /// Sources whose content serves now, for whoever keeps it for the next process.
     pub taken: Vec<Taken>,
-    /// CA sets that are in force now.
-    pub authorities: Vec<(ClientCaSource, Vec<u8>)>,
+    /// CA sets that are in force now; `None`: this one is not any more.
+    pub authorities: Vec<(ClientCaSource, Option<Vec<u8>>)>,
     /// A store was published.
     pub is_published: bool,
 }

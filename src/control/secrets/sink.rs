@@ -14,17 +14,27 @@ use crate::control::watched::Sink;
 /// The Secrets of one watch that somebody wants.
 pub(super) struct Wishes {
     wanted: Wanted,
-    /// The watch is of all Secrets of the own namespace, so what befalls it befalls many.
-    is_own: bool,
+    extent: Extent,
     found: Arc<Found>,
     /// Of the list that is being read.
     listed: Vec<(SourceName, News)>,
     names: BTreeSet<String>,
 }
 
+/// What a watch sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All Secrets of the own namespace, so what befalls it befalls many.
+    Own,
+    /// One of them.
+    OneOfOwn,
+    /// One elsewhere.
+    Elsewhere,
+}
+
 impl Wishes {
-    pub(super) fn new(wanted: Wanted, is_own: bool, found: Arc<Found>) -> Wishes {
-        Wishes { wanted, is_own, found, listed: Vec::new(), names: BTreeSet::new() }
+    pub(super) fn new(wanted: Wanted, extent: Extent, found: Arc<Found>) -> Wishes {
+        Wishes { wanted, extent, found, listed: Vec::new(), names: BTreeSet::new() }
     }
 
     /// What a Secret is to those who want it.
@@ -95,11 +105,12 @@ impl Sink<Secret> for Wishes {
         if !is_news {
             return Ok(());
         }
-        if self.is_own {
+        if self.extent == Extent::Own {
             tracing::error!(%error, "The Kubernetes API refuses the Secrets, what serves goes on");
             self.found.nothing(self.all(), &Nothing::Hidden);
         } else {
-            self.found.nothing(self.all(), &Nothing::unusable(&error.to_string(), "refused"));
+            let (reason, is_ours) = (error.to_string(), self.extent == Extent::OneOfOwn);
+            self.found.nothing(self.all(), &Nothing::Refused { reason, is_ours });
         }
         Ok(())
     }

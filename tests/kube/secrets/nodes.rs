@@ -46,7 +46,7 @@ async fn two_processes_share_one_key_of_session_tickets_and_one_that_is_old_is_f
 }
 
 #[tokio::test]
-async fn a_client_ca_that_is_not_there_lets_nobody_in_and_a_broken_edit_of_it_changes_nothing() {
+async fn a_client_ca_that_is_not_there_or_broken_or_deleted_lets_nobody_in_until_it_is_good_again() {
     let _shared = shared();
     let namespace = Namespace::new("secret-client-ca").await;
     let (good, ours, strangers) = (Certificate::of(HOST), Authority::new(), Authority::new());
@@ -58,7 +58,7 @@ async fn a_client_ca_that_is_not_there_lets_nobody_in_and_a_broken_edit_of_it_ch
     let gatepost = Gatepost::start_with(&namespace, &[], &[]);
     gatepost.ready();
     let note = namespace.event("CertificateRejected", "client CA Secret clients: there is none").await.note.unwrap();
-    assert!(note.ends_with("lets nobody in"), "{note}");
+    assert!(note.ends_with("lets nobody in until there is a good one, or the entry has no `clientCa`"), "{note}");
     assert!(Client::of(&ours).visit(gatepost.https(), HOST).is_err());
 
     let ca = |text: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "clients"}, "stringData": {"ca.crt": text}});
@@ -68,8 +68,14 @@ async fn a_client_ca_that_is_not_there_lets_nobody_in_and_a_broken_edit_of_it_ch
     let right = || comes_in(Client::of(&ours)) && !comes_in(Client::of(&strangers)) && !comes_in(Client::new());
     assert!(right());
     namespace.apply(ca("hello")).await;
-    namespace.event("CertificateRejected", "keeps the old client CA").await;
+    namespace.event("CertificateRejected", "client CA Secret clients: there is no certificate in it").await;
+    assert!(!comes_in(Client::of(&ours)));
+    namespace.apply(ca(&ours.pem)).await;
+    gatepost.metric(ERRORS, "0");
     assert!(right());
+    namespace.delete_secret("clients").await;
+    gatepost.metric(ERRORS, "1");
+    assert!(!comes_in(Client::of(&ours)));
     namespace.apply(ca(&strangers.pem)).await;
     gatepost.metric(ERRORS, "0");
     assert!(comes_in(Client::of(&strangers)) && !comes_in(Client::of(&ours)));
