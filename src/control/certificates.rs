@@ -8,6 +8,7 @@
 mod authorities;
 mod finding;
 mod judge;
+mod known;
 mod material;
 mod sections;
 mod settled;
@@ -173,11 +174,6 @@ impl Certificates {
     pub fn everywhere(&mut self, names: Option<Arc<Names>>) {
         self.store = self.store.with_everywhere(names);
         self.is_changed = true;
-    }
-
-    /// Every source of the section has been looked at.
-    pub fn is_complete(&self) -> bool {
-        self.authorities.are_known() && !self.sources.values().any(|source| matches!(source.newest, Newest::Pending))
     }
 
     /// When the time alone changes something, Unix seconds: then [`settle`](Certificates::settle) has something to do.

@@ -190,7 +190,7 @@ async fn a_secret_of_another_namespace_needs_a_role_there_and_is_shown_once_ther
 }
 
 #[tokio::test]
-async fn without_the_right_to_secrets_that_is_said_in_one_line_and_the_routes_serve() {
+async fn without_the_right_to_secrets_that_is_said_in_one_line_the_routes_serve_and_the_process_is_not_ready() {
     let _shared = shared();
     let namespace = Namespace::without_role("secret-forbidden").await;
     let [mut role, binding] = manifests("deploy/rbac.yaml").try_into().unwrap();
@@ -201,7 +201,7 @@ async fn without_the_right_to_secrets_that_is_said_in_one_line_and_the_routes_se
     }
     namespace.write(&routes("web")).await;
     let gatepost = Gatepost::start(&namespace);
-    gatepost.ready();
+    gatepost.applied(1);
     let line = gatepost.line("of the refusal", |line| {
         line["message"].as_str().is_some_and(|text| text.starts_with("The Kubernetes API refuses the Secrets"))
     });
@@ -212,12 +212,15 @@ async fn without_the_right_to_secrets_that_is_said_in_one_line_and_the_routes_se
     gatepost.line("about tickets", |line| is(line, "Keys of session tickets are not shared"));
     gatepost.line("about nodes", |line| is(line, "What other nodes have is not known"));
     assert_eq!(gatepost.client().get(HOST, "/").unwrap().status, 200);
+    // in a rolling update the old pods, which have certificates, stay
+    assert!(!gatepost.is_ready());
 
     // the right that comes later is used
     namespace.grant().await;
     let good = Certificate::of(HOST);
     namespace.certificate("web", &good).await;
     shows(gatepost.https(), HOST, &good);
+    gatepost.ready();
 }
 
 fn is(line: &Value, message: &str) -> bool {

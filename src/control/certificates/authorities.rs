@@ -19,6 +19,8 @@ pub(super) struct Authorities(HashMap<ClientCaSource, Authority>);
 struct Authority {
     /// Somebody has looked.
     is_known: bool,
+    /// And was not let in, in the own namespace.
+    is_ours_refused: bool,
     version: Option<String>,
     good: Option<Good>,
     wrong: Option<(Kind, String)>,
@@ -52,9 +54,10 @@ impl Authorities {
         }
     }
 
-    /// Somebody has looked for each of them.
+    /// Somebody has looked for each of them. What the shipped Role permits and we may not look at is not known, unless an
+    /// earlier process kept it.
     pub(super) fn are_known(&self) -> bool {
-        self.0.values().all(|authority| authority.is_known)
+        self.0.values().all(|authority| authority.is_known && (authority.good.is_some() || !authority.is_ours_refused))
     }
 
     /// Takes what a source has now. Whether that is news; and when what is in force has changed, the text of that or
@@ -67,6 +70,7 @@ impl Authorities {
     ) -> (bool, Option<Option<Vec<u8>>>) {
         let Some(authority) = self.0.get_mut(source) else { return (false, None) };
         let was_known = std::mem::replace(&mut authority.is_known, true);
+        authority.is_ours_refused = matches!(material, Material::Hidden | Material::Refused { is_ours: true, .. });
         let version = material.version().map(str::to_owned);
         let (now, wrong) = Now::of(material, provider);
         let is_same = match (&now, &authority.good) {

@@ -352,3 +352,23 @@ fn nothing_that_is_told_or_shown_has_a_key_in_it() {
         assert!(!text.contains(line), "{text}");
     }
 }
+
+#[test]
+fn a_refusal_in_the_own_namespace_makes_nobody_ready_who_has_nothing_to_serve_and_one_elsewhere_holds_up_nothing() {
+    let refused = |is_ours| Material::Refused { reason: "RBAC".to_owned(), is_ours };
+    for (before, material, complete) in [
+        (None, Material::Hidden, false),
+        (None, refused(true), false),
+        (None, refused(false), true),
+        (None, Material::Absent, true),
+        (Some(good("a.example")), Material::Hidden, true),
+    ] {
+        let mut fixture = fixture(&[("web", "a.example b.example")]);
+        assert!(!fixture.keeper.is_complete());
+        let what = format!("{} then {material:?}", before.is_some());
+        before.iter().for_each(|kept| drop(fixture.set("web", kept)));
+        fixture.keeper.material(&source("web"), material);
+        fixture.keeper.settle(NOW);
+        assert_eq!(fixture.keeper.is_complete(), complete, "{what}");
+    }
+}

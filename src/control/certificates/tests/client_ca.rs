@@ -77,6 +77,22 @@ fn while_nobody_may_look_the_last_good_client_ca_stays_and_one_that_never_was_le
 }
 
 #[test]
+fn a_client_ca_that_is_refused_in_the_own_namespace_is_known_only_when_one_was_kept() {
+    let refused = |is_ours| Material::Refused { reason: "RBAC".to_owned(), is_ours };
+    for (is_kept, is_ours, complete) in [(false, true, false), (false, false, true), (true, true, true)] {
+        let mut fixture = fixture(&[]);
+        fixture.keeper.section(&with_ca(section(&[("web", "a.example")]), "ca", ClientAuth::Require));
+        fixture.set("web", &good("a.example"));
+        if is_kept {
+            fixture.set_ca("ca", &good("ca.example").chain);
+        }
+        fixture.keeper.authority(&ca_source("ca"), refused(is_ours));
+        fixture.keeper.settle(NOW);
+        assert_eq!(fixture.keeper.is_complete(), complete, "{is_kept} {is_ours}");
+    }
+}
+
+#[test]
 fn whether_clients_must_show_a_certificate_changes_with_the_section() {
     let (mut fixture, _) = with_clients();
     fixture.keeper.section(&with_ca(section(&[("web", "a.example")]), "ca", ClientAuth::Optional));
