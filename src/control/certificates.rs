@@ -59,6 +59,8 @@ pub struct Certificates {
     fresh_authorities: Vec<(ClientCaSource, Option<Vec<u8>>)>,
     /// When the time alone changes a judgement.
     due: i64,
+    /// When the last judgement was made.
+    judged_at: i64,
     /// The store was changed and not published.
     is_changed: bool,
 }
@@ -107,6 +109,7 @@ impl Certificates {
             fresh: HashMap::new(),
             fresh_authorities: Vec::new(),
             due: i64::MAX,
+            judged_at: i64::MIN,
             is_changed: true,
         }
     }
@@ -194,7 +197,9 @@ impl Certificates {
     /// Judges what has changed since the last time, at `now` (Unix seconds), and publishes what comes of it.
     pub fn settle(&mut self, now: i64) -> Settled {
         let mut stale = std::mem::take(&mut self.stale);
-        if now >= self.due {
+        // a clock that was set back brings back what was over
+        let is_set_back = now < std::mem::replace(&mut self.judged_at, now);
+        if now >= self.due || is_set_back {
             self.due = i64::MAX;
             stale.extend(self.hosts.keys().cloned());
         }

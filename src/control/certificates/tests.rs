@@ -372,3 +372,16 @@ fn a_refusal_in_the_own_namespace_makes_nobody_ready_who_has_nothing_to_serve_an
         assert_eq!(fixture.keeper.is_complete(), complete, "{what}");
     }
 }
+
+#[test]
+fn a_clock_that_was_set_back_has_every_host_judged_anew() {
+    let mut fixture = fixture(&[("web", "a.example")]);
+    fixture.set("web", &pem("a.example", 2024, 2030));
+    fixture.set("web", &pem("a.example", 2024, 2040));
+    let in_2021 = NOW - 4 * 365 * 86_400;
+    let settled = fixture.keeper.settle(in_2021);
+    assert_eq!(settled.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [Kind::NotYet]);
+    assert!(fixture.keeper.due() > in_2021 && fixture.keeper.due() < NOW, "its time will come again");
+    fixture.keeper.settle(NOW);
+    assert_eq!(fixture.errors(), "0");
+}
