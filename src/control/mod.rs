@@ -32,6 +32,7 @@ mod state;
 mod status;
 mod supply;
 mod tickets;
+mod tries;
 mod watched;
 
 use std::fmt;

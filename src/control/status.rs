@@ -13,12 +13,11 @@ use kube::api::{Patch, PatchParams};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
-use super::client::{Asked, refusal, with_causes};
+use super::client::Asked;
+use super::tries::Tries;
 use super::watched::{Sink, Watched};
 use super::{Error, Kubernetes};
-use crate::backoff::Backoff;
 use crate::lifecycle::Stage;
 pub(super) use agreement::Others;
 
@@ -28,11 +27,8 @@ const NAME: &str = "gatepost-status";
 /// Changes within this time are written as one.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// A write that takes longer is given up.
-const WRITE: Duration = Duration::from_secs(5);
-
-/// Waits between tries.
-const TRIES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// The wait after the first write that fails.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// This process, as its node's key tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +96,8 @@ impl Board {
             Watched { kubernetes, api: api.clone(), only: format!("metadata.name={NAME}"), asked: asked.clone() };
         let seen = nodes.subscribe();
         let watch = watched.run(Reading { nodes: nodes.clone(), listed: None });
-        let said = false;
-        let writer = Writer { api, asked, node, digest, generation, stage, seen, nodes, written: None, said };
+        let tries = Tries::new(asked, "What is loaded here is not told to other nodes", AGAIN);
+        let writer = Writer { api, tries, node, digest, generation, stage, seen, nodes, written: None };
         // neither has an end
         let _ = tokio::join!(watch, writer.run());
     }
@@ -110,7 +106,7 @@ impl Board {
 /// Writes the own key.
 struct Writer {
     api: Api<ConfigMap>,
-    asked: Asked,
+    tries: Tries,
     node: Node,
     digest: watch::Receiver<u64>,
     generation: watch::Receiver<u64>,
@@ -118,26 +114,14 @@ struct Writer {
     seen: watch::Receiver<Nodes>,
     nodes: watch::Sender<Nodes>,
     written: Option<Entry>,
-    /// It has been said that it may not be written.
-    said: bool,
 }
 
 impl Writer {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(TRIES.0, TRIES.1);
         loop {
             let entry = self.entry();
             if is_due(&self.seen.borrow_and_update(), &self.node.name, self.written.as_ref(), &entry) {
-                match timeout(WRITE, self.write(&entry)).await {
-                    Ok(Ok(())) => {
-                        self.written = Some(entry);
-                        backoff.reset();
-                        continue;
-                    }
-                    Ok(Err(error)) => self.failed(&error),
-                    Err(_) => tracing::debug!("The own status cannot be written: no answer within 5 s"),
-                }
-                tokio::time::sleep(backoff.next_wait()).await;
+                self.write(entry).await;
                 continue;
             }
             let news = tokio::select! {
@@ -163,22 +147,21 @@ impl Writer {
         }
     }
 
-    fn failed(&mut self, error: &kube::Error) {
-        match refusal(error, "patch", &self.asked) {
-            Some(error) if !std::mem::replace(&mut self.said, true) => {
-                tracing::info!(%error, "What is loaded here is not told to other nodes");
+    async fn write(&mut self, entry: Entry) {
+        let data = match serde_json::to_string(&entry) {
+            Ok(text) => json!({"data": {self.node.name.as_str(): text}}),
+            // it has nothing that cannot be written
+            Err(error) => return tracing::error!(%error, "The own status cannot be told"),
+        };
+        let (params, patch) = (PatchParams::default(), Patch::Merge(data));
+        match self.tries.patch(self.api.patch(NAME, &params, &patch)).await {
+            Some(now) => {
+                self.written = Some(entry);
+                // the watch says the same a moment later
+                self.nodes.send_replace(Nodes::Told(now.data.unwrap_or_default()));
             }
-            _ => tracing::debug!(error = with_causes(error), "The own status cannot be written"),
+            None => tokio::time::sleep(self.tries.next_wait()).await,
         }
-    }
-
-    async fn write(&self, entry: &Entry) -> Result<(), kube::Error> {
-        let text = serde_json::to_string(entry).map_err(kube::Error::SerdeError)?;
-        let patch = Patch::Merge(json!({"data": {self.node.name.as_str(): text}}));
-        let now = self.api.patch(NAME, &PatchParams::default(), &patch).await?;
-        // the watch says the same a moment later
-        self.nodes.send_replace(Nodes::Told(now.data.unwrap_or_default()));
-        Ok(())
     }
 }
 

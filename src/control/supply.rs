@@ -20,7 +20,7 @@ use crate::config::Tls;
 use crate::lifecycle::Condition;
 
 /// The time is looked at so often at least: the clock may have been set.
-const LOOK: Duration = Duration::from_secs(60);
+pub(super) const LOOK: Duration = Duration::from_secs(60);
 
 /// The `tls` section of the configuration that serves; `None` before there is one.
 pub type Sections = watch::Receiver<Option<Arc<Tls>>>;
