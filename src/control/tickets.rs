@@ -13,13 +13,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::client::{Asked, refusal, with_causes};
-use super::supply::now;
+use super::client::Asked;
+use super::supply::{LOOK, now};
+use super::tries::Tries;
 use super::watched::{Sink, Watched};
 use super::{Error, Kubernetes};
-use crate::backoff::Backoff;
 use crate::certs::Tickets;
 use keys::Keys;
 
@@ -29,14 +29,12 @@ const NAME: &str = "gatepost-tickets";
 /// Its key.
 const KEY: &str = "keys";
 
-/// A write that takes longer is given up.
-const WRITE: Duration = Duration::from_secs(5);
+/// The wait after the first write that fails.
+const AGAIN: Duration = Duration::from_millis(200);
 
-/// Waits between tries.
-const TRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(60));
-
-/// The time is looked at so often at least: the clock may have been set.
-const LOOK: Duration = Duration::from_secs(60);
+/// One process writes no oftener: of two with different clocks each finds the other's key wrong. Keys that are not there
+/// at all are written at once.
+const APART: Duration = Duration::from_secs(3600);
 
 /// What is known of the shared keys.
 #[derive(Clone, Default)]
@@ -71,49 +69,89 @@ pub(super) async fn shared(kubernetes: Kubernetes, tickets: Arc<Tickets>) {
     let watched = Watched { kubernetes, api: api.clone(), only, asked: asked.clone() };
     let (known, seen) = watch::channel(Known::Unknown);
     let watch = watched.run(Reading { known: known.clone(), listed: None });
+    let refused = "The next key of session tickets cannot be written: a session resumes on its own node only";
+    let tries = Tries::new(asked, refused, AGAIN);
+    let follow = Follow { api, tries, known, tickets, own: Keys::default(), wrote: None };
     // neither has an end
-    let writer = Writer { api, asked, said: false };
-    let _ = tokio::join!(watch, follow(writer, known, seen, tickets));
+    let _ = tokio::join!(watch, follow.run(seen));
 }
 
-async fn follow(
-    mut writer: Writer,
+/// Puts into force what is known of the keys, and writes the next.
+struct Follow {
+    api: Api<Secret>,
+    tries: Tries,
     known: watch::Sender<Known>,
-    mut seen: watch::Receiver<Known>,
     tickets: Arc<Tickets>,
-) {
-    let mut own = Keys::default();
-    let mut backoff = Backoff::new(TRIES.0, TRIES.1);
-    loop {
-        let state = seen.borrow_and_update().clone();
-        let wait = match state {
-            Known::Unknown | Known::Apart => {
-                rotate(&mut own, &tickets);
-                until_due(&own)
-            }
-            Known::Shared { keys, version } if keys.is_old(now()) => {
-                tickets.replace(&keys.in_force(now()));
-                match writer.write(&keys, version).await {
-                    Some(written) => {
-                        backoff.reset();
-                        known.send_replace(written);
-                        continue;
-                    }
-                    None if keys == Keys::default() => {
-                        // the shared ones may never come: sessions resume here at least
-                        rotate(&mut own, &tickets);
-                        backoff.next_wait()
-                    }
-                    None => backoff.next_wait(),
+    /// Of this process alone.
+    own: Keys,
+    /// When it wrote a key.
+    wrote: Option<Instant>,
+}
+
+impl Follow {
+    async fn run(mut self, mut seen: watch::Receiver<Known>) {
+        loop {
+            let state = seen.borrow_and_update().clone();
+            let wait = match state {
+                Known::Unknown | Known::Apart => {
+                    rotate(&mut self.own, &self.tickets);
+                    until_due(&self.own)
                 }
+                Known::Shared { keys, version } if keys.is_old(now()) => self.succeed(&keys, version).await,
+                Known::Shared { keys, .. } => {
+                    self.tickets.replace(&keys.in_force(now()));
+                    until_due(&keys)
+                }
+            };
+            // either is a reason to look
+            let _ = timeout(wait, seen.changed()).await;
+        }
+    }
+
+    /// The newest of the shared keys is too old. How long to wait.
+    async fn succeed(&mut self, keys: &Keys, version: Option<String>) -> Duration {
+        self.use_old(keys);
+        if let Some(wait) = self.wrote.and_then(|wrote| APART.checked_sub(wrote.elapsed()))
+            && *keys != Keys::default()
+        {
+            return wait.min(LOOK);
+        }
+        match self.write(keys, version).await {
+            Some(written) => {
+                self.wrote = Some(Instant::now());
+                self.known.send_replace(written);
+                Duration::ZERO
             }
-            Known::Shared { keys, .. } => {
-                tickets.replace(&keys.in_force(now()));
-                until_due(&keys)
+            None => {
+                self.use_old(keys);
+                self.tries.next_wait()
             }
-        };
-        // either is a reason to look
-        let _ = timeout(wait, seen.changed()).await;
+        }
+    }
+
+    /// Until a successor is there the old ones are good enough. Who may not write one may wait for ever, and a key must
+    /// not be in use for ever: then sessions resume here at least.
+    fn use_old(&mut self, keys: &Keys) {
+        if self.tries.is_refused() || *keys == Keys::default() {
+            rotate(&mut self.own, &self.tickets);
+        } else {
+            self.tickets.replace(&keys.in_force(now()));
+        }
+    }
+
+    /// `None` when it came to nothing: mostly because another node was faster, and then the watch brings its key.
+    async fn write(&mut self, keys: &Keys, version: Option<String>) -> Option<Known> {
+        let text = keys.next(now()).ok()?.write().ok()?;
+        let metadata = ObjectMeta { resource_version: version, ..ObjectMeta::default() };
+        let data = BTreeMap::from([(KEY.to_owned(), ByteString(text.to_vec()))]);
+        let patch = Patch::Merge(Secret { metadata, data: Some(data), ..Secret::default() });
+        let written = self.tries.patch(self.api.patch(NAME, &PatchParams::default(), &patch)).await;
+        if let Patch::Merge(secret) = patch {
+            super::secrets::wipe(secret);
+        }
+        let written = written?;
+        tracing::info!("The key of session tickets has a successor");
+        Some(Known::of(written))
     }
 }
 
@@ -132,52 +170,13 @@ fn until_due(keys: &Keys) -> Duration {
     Duration::from_secs(keys.until_due(now()).max(1)).min(LOOK)
 }
 
-/// Writes the next key.
-struct Writer {
-    api: Api<Secret>,
-    asked: Asked,
-    /// It has been said that it may not be written.
-    said: bool,
-}
-
-impl Writer {
-    /// `None` when it came to nothing: mostly because another node was faster, and then the watch brings its key.
-    async fn write(&mut self, keys: &Keys, version: Option<String>) -> Option<Known> {
-        let text = keys.next(now()).ok()?.write().ok()?;
-        let metadata = ObjectMeta { resource_version: version, ..ObjectMeta::default() };
-        let data = BTreeMap::from([(KEY.to_owned(), ByteString(text.to_vec()))]);
-        let patch = Patch::Merge(Secret { metadata, data: Some(data), ..Secret::default() });
-        let written = timeout(WRITE, self.api.patch(NAME, &PatchParams::default(), &patch)).await;
-        if let Patch::Merge(secret) = patch {
-            super::secrets::wipe(secret);
-        }
-        match written {
-            Ok(Ok(written)) => {
-                tracing::info!("The key of session tickets has a successor");
-                return Some(Known::of(&written));
-            }
-            Ok(Err(error)) => self.failed(&error),
-            Err(_) => tracing::debug!("The next key of session tickets cannot be written: no answer within 5 s"),
-        }
-        None
-    }
-
-    fn failed(&mut self, error: &kube::Error) {
-        match refusal(error, "patch", &self.asked) {
-            Some(error) if !std::mem::replace(&mut self.said, true) => {
-                tracing::info!(%error, "The next key of session tickets cannot be written");
-            }
-            // 409: another node has written one
-            _ => tracing::debug!(error = with_causes(error), "The next key of session tickets is not ours"),
-        }
-    }
-}
-
 impl Known {
-    fn of(secret: &Secret) -> Known {
+    fn of(mut secret: Secret) -> Known {
         let text = secret.data.as_ref().and_then(|data| data.get(KEY));
         let keys = text.map(|ByteString(text)| Keys::read(text)).unwrap_or_default();
-        Known::Shared { keys, version: secret.metadata.resource_version.clone() }
+        let version = secret.metadata.resource_version.take();
+        super::secrets::wipe(secret);
+        Known::Shared { keys, version }
     }
 }
 
@@ -213,8 +212,7 @@ impl Sink<Secret> for Reading {
     }
 
     fn applied(&mut self, found: Secret) {
-        self.known.send_replace(Known::of(&found));
-        super::secrets::wipe(found);
+        self.known.send_replace(Known::of(found));
     }
 
     fn deleted(&mut self, last: Secret) {

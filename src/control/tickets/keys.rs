@@ -62,15 +62,17 @@ impl Keys {
         text
     }
 
-    /// The newest is due to be followed by another.
+    /// The newest is due to be followed by another: it has been in use for long, or a clock that is wrong made it, by
+    /// which it would be in use for ever.
     pub(super) fn is_old(&self, now: i64) -> bool {
-        self.0.first().is_none_or(|newest| now - newest.created >= ROTATE)
+        self.0.first().is_none_or(|newest| !(-FRESH..ROTATE).contains(&(now - newest.created)))
     }
 
-    /// With one more, made now; the oldest goes.
+    /// With one more, made now; the oldest goes. None of the others is newer, whatever clock made it.
     pub(super) fn next(&self, now: i64) -> Result<Keys, rustls::Error> {
         let mut keys = vec![Key { created: now, key: TicketKey::random()? }];
-        keys.extend(self.0.iter().take(GENERATIONS - 1).cloned());
+        let older = self.0.iter().take(GENERATIONS - 1);
+        keys.extend(older.map(|Key { created, key }| Key { created: (*created).min(now - 1), key: key.clone() }));
         Ok(Keys(keys))
     }
 
@@ -85,14 +87,14 @@ impl Keys {
 
     /// Seconds until one of the above is answered differently.
     pub(super) fn until_due(&self, now: i64) -> u64 {
-        let Some(newest) = self.0.first() else { return 0 };
+        let Some(newest) = self.0.first().filter(|_| !self.is_old(now)) else { return 0 };
         let age = now - newest.created;
         let due = if self.is_fresh(now) { FRESH - age } else { ROTATE - age };
         u64::try_from(due).unwrap_or_default()
     }
 
     fn is_fresh(&self, now: i64) -> bool {
-        self.0.first().is_some_and(|newest| now - newest.created < FRESH)
+        self.0.first().is_some_and(|newest| (-FRESH..FRESH).contains(&(now - newest.created)))
     }
 }
 
@@ -133,8 +135,10 @@ mod tests {
             (60, false, ROTATE as u64 - 60),
             (ROTATE - 1, false, 1),
             (ROTATE, true, 0),
-            // a clock that was set back rotates nothing
-            (-1000, false, 1060),
+            // of a node whose clock is a little ahead, and of one whose clock is wrong
+            (-FRESH, false, 120),
+            (-FRESH - 1, true, 0),
+            (-10 * ROTATE, true, 0),
         ] {
             assert_eq!((keys.is_old(NOW + later), keys.until_due(NOW + later)), (is_old, due), "{later}");
         }
@@ -149,6 +153,21 @@ mod tests {
         let newest = second.0[0].key.clone();
         assert_eq!(second.in_force(NOW + ROTATE + 59), [only.clone(), newest.clone()]);
         assert_eq!(second.in_force(NOW + ROTATE + 60), [newest, only]);
+    }
+
+    #[test]
+    fn a_key_from_the_future_seals_and_opens_but_holds_up_neither_its_successor_nor_the_minute_after() {
+        let past = Keys::default().next(NOW - ROTATE).unwrap();
+        let wrong = past.next(NOW + 1_000_000).unwrap();
+        let (old, future) = (past.0[0].key.clone(), wrong.0[0].key.clone());
+        assert!(wrong.is_old(NOW));
+        assert_eq!(wrong.in_force(NOW), [future.clone(), old.clone()]);
+        // as every node reads it
+        let next = Keys::read(&wrong.next(NOW).unwrap().write().unwrap());
+        let newest = next.0[0].key.clone();
+        assert!(newest != future && newest != old && !next.is_old(NOW));
+        assert_eq!(next.in_force(NOW), [future.clone(), newest.clone(), old.clone()]);
+        assert_eq!(next.in_force(NOW + FRESH), [newest, future, old]);
     }
 
     #[test]

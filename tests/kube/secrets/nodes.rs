@@ -2,6 +2,19 @@
 
 use super::*;
 
+impl Namespace {
+    /// Thirteen hours pass for this key of session tickets.
+    async fn age_tickets(&self, keys: &[u8]) {
+        let mut old: Vec<Value> = serde_json::from_slice(keys).unwrap();
+        old[0]["created"] = json!(old[0]["created"].as_i64().unwrap() - 13 * 3600);
+        let object = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gatepost-tickets"},
+            "stringData": {"keys": serde_json::to_string(&old).unwrap()},
+        });
+        self.apply(object).await;
+    }
+}
+
 #[tokio::test]
 async fn two_processes_share_one_key_of_session_tickets_and_one_that_is_old_is_followed_by_one() {
     let _shared = shared();
@@ -20,13 +33,7 @@ async fn two_processes_share_one_key_of_session_tickets_and_one_that_is_old_is_f
     drop(processes);
 
     // thirteen hours later: both find it old, and write at the same time
-    let mut old: Vec<Value> = serde_json::from_slice(&first).unwrap();
-    old[0]["created"] = json!(old[0]["created"].as_i64().unwrap() - 13 * 3600);
-    let object = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gatepost-tickets", "namespace": namespace.name},
-        "stringData": {"keys": serde_json::to_string(&old).unwrap()},
-    });
-    apply(&namespace.admin, object).await;
+    namespace.age_tickets(&first).await;
     let processes = both();
     processes.iter().for_each(Gatepost::ready);
     let secrets: Api<Secret> = Api::namespaced(namespace.admin.clone(), &namespace.name);
@@ -43,6 +50,35 @@ async fn two_processes_share_one_key_of_session_tickets_and_one_that_is_old_is_f
         }
     }
     assert_eq!(count(&namespace.tickets().await), 2);
+}
+
+#[tokio::test]
+async fn a_shared_key_that_is_old_and_may_not_be_followed_by_another_goes_out_of_use() {
+    let _shared = shared();
+    let namespace = Namespace::new("secret-tickets-read-only").await;
+    namespace.certificate("web", &Certificate::of(HOST)).await;
+    namespace.write(&routes("web")).await;
+    let first = Gatepost::start(&namespace);
+    namespace.age_tickets(&namespace.tickets().await).await;
+    drop(first);
+    // that process may have written one more
+    let keys = namespace.tickets().await;
+    namespace.age_tickets(&keys).await;
+    let [mut role, _] = manifests("deploy/rbac.yaml").try_into().unwrap();
+    let may_write = |rule: &Value| rule["resources"][0] == "secrets" && rule["verbs"] == json!(["patch"]);
+    role["rules"].as_array_mut().unwrap().retain(|rule| !may_write(rule));
+    namespace.apply(role).await;
+
+    let [one, two] = ["one", "two"].map(|node| Gatepost::start_with(&namespace, &[], &[("NODE_NAME", node)]));
+    for process in [&one, &two] {
+        process.ready();
+        process.line("of the refusal", |line| is(line, "The next key of session tickets cannot be written"));
+    }
+    let client = Client::new();
+    assert_eq!(client.visit(one.https(), HOST).unwrap(), HandshakeKind::Full);
+    assert_eq!(client.visit(one.https(), HOST).unwrap(), HandshakeKind::Resumed);
+    assert_eq!(client.visit(two.https(), HOST).unwrap(), HandshakeKind::Full);
+    assert_eq!(one.count("The next key of session tickets cannot be written"), 1);
 }
 
 #[tokio::test]
