@@ -179,6 +179,11 @@ impl Certificates {
         self.is_changed = true;
     }
 
+    /// So many names are loaded here and not known to be everywhere.
+    pub(super) fn waiting(&self, count: usize) {
+        self.metrics.certificates().set_not_everywhere(count);
+    }
+
     /// When the time alone changes something, Unix seconds: then [`settle`](Certificates::settle) has something to do.
     pub fn due(&self) -> i64 {
         self.due

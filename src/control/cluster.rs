@@ -111,10 +111,15 @@ impl Cluster {
         }
     }
 
-    /// The names that every node has, when that has changed.
-    pub(super) fn everywhere(&mut self, store: &Store) -> Option<Option<Arc<Names>>> {
+    /// The names that every node has at `now` (Unix seconds), when that has changed.
+    pub(super) fn everywhere(&mut self, store: &Store, now: i64) -> Option<Option<Arc<Names>>> {
         self.others.loaded(store);
-        self.others.everywhere()
+        self.others.everywhere(now)
+    }
+
+    /// How many names are loaded here and not known to be everywhere.
+    pub(super) fn waiting(&self) -> usize {
+        self.others.waiting()
     }
 
     /// Keeps what is good and tells what is not.

@@ -15,11 +15,13 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::client::Asked;
+use super::supply::{LOOK, now};
 use super::tries::Tries;
 use super::watched::{Sink, Watched};
 use super::{Error, Kubernetes};
 use crate::lifecycle::Stage;
 pub(super) use agreement::Others;
+use agreement::Told;
 
 /// Shipped without data, so that an upgrade takes nothing away.
 const NAME: &str = "gatepost-status";
@@ -47,6 +49,8 @@ struct Entry {
     /// Over the names that are loaded, 16 hexadecimal digits.
     certificates: String,
     draining: bool,
+    /// When it was written, Unix seconds. It is renewed, so that the word of a node that is gone has an end.
+    at: i64,
 }
 
 /// What is known of the nodes.
@@ -129,6 +133,8 @@ impl Writer {
                 news = self.generation.changed() => news,
                 news = self.stage.changed() => news,
                 news = self.seen.changed() => news,
+                // a renewal may be due
+                () = tokio::time::sleep(LOOK) => Ok(()),
             };
             if news.is_err() {
                 // the process ends
@@ -144,6 +150,7 @@ impl Writer {
             generation: *self.generation.borrow_and_update(),
             certificates: format!("{:016x}", *self.digest.borrow_and_update()),
             draining: *self.stage.borrow_and_update() != Stage::Serving,
+            at: now(),
         }
     }
 
@@ -165,15 +172,24 @@ impl Writer {
     }
 }
 
+impl Entry {
+    /// But for the time.
+    fn says_the_same(&self, other: &Entry) -> bool {
+        *self == Entry { at: self.at, ..other.clone() }
+    }
+}
+
 /// Whether the own key has to be written. While a node has two pods both write it: the newer one must have the last word,
-/// and they must not write against each other for ever, so what another wrote is replaced only when that one is draining.
+/// and they must not write against each other for ever, so what another wrote is replaced only when that one is draining,
+/// or has not renewed it.
 fn is_due(nodes: &Nodes, node: &str, written: Option<&Entry>, entry: &Entry) -> bool {
     let Nodes::Told(nodes) = nodes else { return false };
-    if written != Some(entry) {
+    if !written.is_some_and(|written| written.says_the_same(entry)) {
         return true;
     }
+    let is_past = |there: &Told| there.draining && there.pod != entry.pod || there.is_to_be_renewed(entry.at);
     let there = nodes.get(node).map(|text| agreement::read(text));
-    !entry.draining && there.is_none_or(|there| there.draining && there.pod != entry.pod)
+    !entry.draining && there.is_none_or(|there| is_past(&there))
 }
 
 /// Reads the keys of all.
@@ -234,10 +250,13 @@ impl Sink<ConfigMap> for Reading {
 
 #[cfg(test)]
 mod tests {
+    use super::agreement::RENEW;
     use super::*;
 
+    const NOW: i64 = 1_750_000_000;
+
     fn entry(pod: &str, draining: bool) -> Entry {
-        Entry { pod: pod.to_owned(), generation: 7, certificates: "00000000000000ff".to_owned(), draining }
+        Entry { pod: pod.to_owned(), generation: 7, certificates: "00000000000000ff".to_owned(), draining, at: NOW }
     }
 
     fn told(entry: &Entry) -> Nodes {
@@ -247,7 +266,9 @@ mod tests {
     #[test]
     fn a_node_tells_these_keys_and_scripts_read_them() {
         let text = serde_json::to_string(&entry("gatepost-x", false)).unwrap();
-        assert_eq!(text, r#"{"pod":"gatepost-x","generation":7,"certificates":"00000000000000ff","draining":false}"#);
+        let wanted =
+            r#"{"pod":"gatepost-x","generation":7,"certificates":"00000000000000ff","draining":false,"at":1750000000}"#;
+        assert_eq!(text, wanted);
     }
 
     #[test]
@@ -266,6 +287,19 @@ mod tests {
             (&new, Some(&old), &old_drains, true),
         ] {
             assert_eq!(is_due(&told(there), "here", written, now), due, "{there:?} {written:?} {now:?}");
+        }
+        // the same is renewed, by whichever pod is first, and not by one that will go
+        for (there, later, is_draining, due) in [
+            (&new, RENEW - 1, false, false),
+            (&new, RENEW, false, true),
+            (&old, RENEW, false, true),
+            (&old, RENEW, true, false),
+            (&new, -RENEW, false, false),
+            (&new, -RENEW - 1, false, true),
+        ] {
+            let written = entry("new", is_draining);
+            let now = Entry { at: NOW + later, ..written.clone() };
+            assert_eq!(is_due(&told(there), "here", Some(&written), &now), due, "{there:?} {later} {is_draining}");
         }
         // somebody has taken the key away
         assert!(is_due(&Nodes::Told(BTreeMap::new()), "here", Some(&new), &new));

@@ -64,6 +64,7 @@ pub async fn run_certificates(mut keeper: Certificates, mut sections: Sections, 
             keeper.everywhere(names);
             keeper.settle(now());
         }
+        keeper.waiting(supply.waiting());
         if has_section && keeper.is_complete() {
             ready.set(true);
         }
@@ -131,7 +132,15 @@ impl Supply {
     fn everywhere(&mut self, store: &Store) -> Option<Option<Arc<Names>>> {
         match self {
             Supply::Files(..) => None,
-            Supply::Cluster(cluster) => cluster.everywhere(store),
+            Supply::Cluster(cluster) => cluster.everywhere(store, now()),
+        }
+    }
+
+    /// How many names are loaded here and not known to be everywhere.
+    fn waiting(&self) -> usize {
+        match self {
+            Supply::Files(..) => 0,
+            Supply::Cluster(cluster) => cluster.waiting(),
         }
     }
 

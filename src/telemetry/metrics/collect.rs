@@ -169,6 +169,12 @@ impl Text<'_> {
             "gatepost_certificate_errors",
             "Certificates in the routes file that are not served as meant",
             errors,
+        )?;
+        let not_everywhere = certificates.not_everywhere.load(Ordering::Relaxed);
+        self.gauge(
+            "gatepost_certificates_not_everywhere",
+            "Hosts with a certificate here that another node is not known to have, so they are not sent to https",
+            not_everywhere,
         )
     }
 

@@ -155,6 +155,7 @@ impl ConfigMetrics {
 pub struct CertificateMetrics {
     not_after: Mutex<BTreeMap<Box<str>, i64>>,
     errors: AtomicU64,
+    not_everywhere: AtomicU64,
 }
 
 impl CertificateMetrics {
@@ -166,6 +167,11 @@ impl CertificateMetrics {
             Some(not_after) => all.insert(host.into(), not_after),
             None => all.remove(host),
         };
+    }
+
+    /// How many hosts have a certificate here, and are not known to have one on every node.
+    pub fn set_not_everywhere(&self, count: usize) {
+        self.not_everywhere.store(count as u64, Ordering::Relaxed);
     }
 
     /// How many entries of the section are not served as they are meant.

@@ -156,7 +156,9 @@ fn a_host_has_its_expiry_for_as_long_as_it_has_a_certificate() {
     certificates.set_not_after("*.b.example", Some(8));
     certificates.set_not_after("a.example", None);
     certificates.set_errors(2);
+    certificates.set_not_everywhere(3);
     let text = metrics.encode();
     assert!(text.contains("gatepost_certificate_not_after_seconds{host=\"*.b.example\"} 8\n"), "{text}");
     assert!(!text.contains("a.example") && text.contains("gatepost_certificate_errors 2\n"), "{text}");
+    assert!(text.contains("gatepost_certificates_not_everywhere 3\n"), "{text}");
 }

@@ -145,6 +145,38 @@ async fn a_session_that_began_at_one_process_resumes_at_another_and_after_a_rene
     assert_eq!(client.visit(two.https(), HOST).unwrap(), HandshakeKind::Resumed);
 }
 
+const NOT_EVERYWHERE: &str = "gatepost_certificates_not_everywhere";
+
+/// As a node tells of itself, so many minutes ago.
+fn word(certificates: &str, draining: bool, minutes: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let at = now - 60 * minutes;
+    json!({"pod": "p", "generation": 1, "certificates": certificates, "draining": draining, "at": at}).to_string()
+}
+
+#[tokio::test]
+async fn nodes_that_drain_or_are_gone_or_were_never_renewed_keep_no_host_from_https() {
+    let _shared = shared();
+    let namespace = Namespace::new("secret-status-gone").await;
+    namespace.certificate("web", &Certificate::of(HOST)).await;
+    let nothing = "0000000000000000";
+    let past = json!({"pod": "p", "generation": 1, "certificates": nothing, "draining": false}).to_string();
+    let mut others = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gatepost-status"},
+        "data": {"drained": word(nothing, true, 0), "gone": word(nothing, false, 16), "past": past, "late": word(nothing, false, 14)},
+    });
+    namespace.apply(others.clone()).await;
+    namespace.write(&routes("web")).await;
+    let gatepost = Gatepost::start_with(&namespace, &[], &[("NODE_NAME", "one")]);
+    namespace.status(&["one"], |nodes| nodes[0]["certificates"] != nothing).await;
+    gatepost.metric(NOT_EVERYWHERE, "1");
+    assert_eq!(gatepost.client().get(HOST, "/").unwrap().status, 200);
+    others["data"]["late"] = json!(word(nothing, false, 17));
+    namespace.apply(others).await;
+    gatepost.metric(NOT_EVERYWHERE, "0");
+    assert_eq!(gatepost.client().get(HOST, "/").unwrap().status, 308);
+}
+
 #[tokio::test]
 async fn a_host_is_sent_to_https_once_every_node_has_its_certificate() {
     let _shared = shared();
@@ -154,7 +186,7 @@ async fn a_host_is_sent_to_https_once_every_node_has_its_certificate() {
     // another node that has nothing yet
     let other = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gatepost-status", "namespace": namespace.name},
-        "data": {"late": json!({"pod": "p", "generation": 1, "certificates": "0000000000000000", "draining": false}).to_string()},
+        "data": {"late": word("0000000000000000", false, 0)},
     });
     apply(&namespace.admin, other.clone()).await;
     namespace.write(&routes("web")).await;
@@ -165,17 +197,13 @@ async fn a_host_is_sent_to_https_once_every_node_has_its_certificate() {
     assert_eq!((pod, &told[0]["draining"], &told[0]["generation"]), (&json!("pod-one"), &json!(false), &json!(1)));
     assert_eq!(digest.as_str().unwrap().len(), 16);
     assert_eq!(gatepost.client().get(HOST, "/").unwrap().status, 200, "the other node could not answer");
+    gatepost.metric(NOT_EVERYWHERE, "1");
 
     let mut now = other;
-    let entry = json!({"pod": "p", "generation": 1, "certificates": digest, "draining": false});
-    now["data"]["late"] = json!(entry.to_string());
+    now["data"]["late"] = json!(word(digest.as_str().unwrap(), false, 0));
     apply(&namespace.admin, now).await;
-    let mut client = gatepost.client();
-    let end = std::time::Instant::now() + PATIENCE;
-    while client.get(HOST, "/").unwrap().status != 308 {
-        assert!(std::time::Instant::now() < end, "never sent to https");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    gatepost.metric(NOT_EVERYWHERE, "0");
+    assert_eq!(gatepost.client().get(HOST, "/").unwrap().status, 308);
     let (status, said) = gatepost.terminate();
     assert!(status.success(), "{said}");
 }
