@@ -20,8 +20,8 @@ use crate::certs::{Store, Tickets};
 use crate::config::Tls;
 use crate::lifecycle::Stage;
 
-/// Findings that wait for the ConfigMap to be known.
-const UNTOLD: usize = 64;
+/// Findings that wait for the ConfigMap to be known, and for room among the Events.
+const UNTOLD: usize = 1024;
 
 pub(super) struct Cluster {
     secrets: Secrets,
@@ -35,7 +35,7 @@ pub(super) struct Cluster {
     background: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What Events are about.
     subject: watch::Receiver<Option<ObjectReference>>,
-    untold: VecDeque<Finding>,
+    untold: Untold,
     others: Others,
 }
 
@@ -75,7 +75,7 @@ impl Cluster {
             events,
             background: Box::pin(background),
             subject: kubernetes.subject.subscribe(),
-            untold: VecDeque::new(),
+            untold: Untold::default(),
             others,
             secrets: Secrets::new(kubernetes),
         }
@@ -102,8 +102,10 @@ impl Cluster {
         if !self.restored.is_empty() {
             return std::mem::take(&mut self.restored);
         }
+        let is_waiting = !self.untold.all.is_empty() && self.subject.borrow().is_some();
         tokio::select! {
             news = self.secrets.next() => news,
+            () = self.events.room(), if is_waiting => Vec::new(),
             Ok(()) = self.subject.changed() => Vec::new(),
             () = self.others.changed() => Vec::new(),
             // it has no end
@@ -138,14 +140,62 @@ impl Cluster {
                 }
             }
         }
-        self.untold.extend(findings);
-        while self.untold.len() > UNTOLD {
-            self.untold.pop_front();
-        }
+        self.untold.add(findings);
         if let Some(subject) = &*self.subject.borrow_and_update() {
-            for finding in self.untold.drain(..) {
-                self.events.tell_finding(subject, &finding);
-            }
+            self.untold.tell(|finding| self.events.tell_finding(subject, finding));
         }
+    }
+}
+
+/// Findings that are told when somebody takes them.
+#[derive(Default)]
+struct Untold {
+    all: VecDeque<Finding>,
+}
+
+impl Untold {
+    /// Of too many the oldest are lost: each has had its line in the log.
+    fn add(&mut self, findings: Vec<Finding>) {
+        self.all.extend(findings);
+        let lost = self.all.len().saturating_sub(UNTOLD);
+        if lost > 0 {
+            self.all.drain(..lost);
+            tracing::debug!(lost, "Events are lost: too many wait");
+        }
+    }
+
+    /// Until `take` says that it takes no more.
+    fn tell(&mut self, take: impl Fn(&Finding) -> bool) {
+        while self.all.front().is_some_and(&take) {
+            self.all.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::config::{CertificateSource, SecretName};
+
+    #[test]
+    fn findings_wait_until_there_is_room_and_of_too_many_the_newest_are_kept() {
+        let finding = |number: usize| {
+            let name = SecretName { namespace: None, name: number.to_string() };
+            let source = SourceName::Certificate(CertificateSource::Secret(name));
+            Finding::absent(source)
+        };
+        let mut untold = Untold::default();
+        untold.add((0..UNTOLD + 10).map(finding).collect());
+        let (mut told, room) = (0, Cell::new(0_usize));
+        while !untold.all.is_empty() {
+            room.set(16);
+            let before = untold.all.len();
+            untold.tell(|_| room.replace(room.get().saturating_sub(1)) > 0);
+            assert!(before - untold.all.len() <= 16);
+            told += before - untold.all.len();
+        }
+        assert_eq!(told, UNTOLD);
     }
 }

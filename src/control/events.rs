@@ -1,5 +1,5 @@
-//! Kubernetes Events on the ConfigMap: what its author sees with `kubectl describe`. One door: [`Events::tell`], which
-//! never waits and never fails; an Event that cannot be written is lost.
+//! Kubernetes Events on the ConfigMap: what its author sees with `kubectl describe`. Doors: [`Events::tell`], which never
+//! waits and never fails, and [`Events::tell_finding`], whose caller may come again. An Event that cannot be written is lost.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::outcome::{Outcome, Reason};
 /// A write that takes longer is given up.
 const WRITE: Duration = Duration::from_secs(3);
 
-/// Events that wait to be written; more are lost.
+/// Events that wait to be written.
 const QUEUE: usize = 16;
 
 /// The API server takes no longer note (`events.k8s.io/v1`: "should be less than 1kB").
@@ -51,21 +51,26 @@ impl Events {
             ..regarding.object_ref(&())
         };
         let key = object.resource_version.clone();
-        self.hand_in(event(object, reason, key, &outcome.summary(), &instance(), Timestamp::now()));
+        let event = event(object, reason, key, &outcome.summary(), &instance(), Timestamp::now());
+        if self.queue.try_send(event).is_err() {
+            tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
+        }
     }
 
-    /// Tells the ConfigMap what is wrong with a Secret that it names.
-    pub(super) fn tell_finding(&self, regarding: &ObjectReference, finding: &Finding) {
+    /// Tells the ConfigMap what is wrong with a Secret that it names. Whether there was room for it.
+    pub(super) fn tell_finding(&self, regarding: &ObjectReference, finding: &Finding) -> bool {
         let key = (finding.source.to_string(), &finding.version, finding.kind, &finding.hosts);
         let note = finding.to_string();
         let reason = Reason::CertificateRejected;
-        self.hand_in(event(regarding.clone(), reason, key, &note, &instance(), Timestamp::now()));
+        let event = event(regarding.clone(), reason, key, &note, &instance(), Timestamp::now());
+        self.queue.try_send(event).is_ok()
     }
 
-    fn hand_in(&self, event: Event) {
-        if let Err(error) = self.queue.try_send(event) {
-            let reason = error.into_inner().reason;
-            tracing::debug!(reason, "An Event is lost: too many wait");
+    /// Waits until there is room for one more.
+    pub(super) async fn room(&self) {
+        if self.queue.reserve().await.is_err() {
+            // nobody writes any more
+            std::future::pending::<()>().await;
         }
     }
 }

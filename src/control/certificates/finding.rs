@@ -48,9 +48,8 @@ impl Findings {
         let place =
             *self.places.entry((finding.source.clone(), finding.kind, finding.upshot)).or_insert(self.all.len());
         match self.all.get_mut(place) {
-            // the reason names the host
-            Some(same) if finding.kind != Kind::NotCovered => same.hosts.extend(finding.hosts),
-            _ => self.all.push(finding),
+            Some(same) => same.hosts.extend(finding.hosts),
+            None => self.all.push(finding),
         }
     }
 }
@@ -60,6 +59,13 @@ impl Finding {
         let severity = wrong.severity();
         let Wrong { kind, reason, upshot } = wrong;
         Finding { source, version, kind, severity, hosts: vec![host.to_owned()], reason, upshot }
+    }
+
+    /// As one is made of a source that is not there.
+    #[cfg(test)]
+    pub(in crate::control) fn absent(source: SourceName) -> Finding {
+        let wrong = Wrong { kind: Kind::Absent, reason: "there is none".to_owned(), upshot: Upshot::Nothing };
+        Finding::new(source, None, "a.example", wrong)
     }
 
     /// What comes of it, after the hosts.
@@ -78,14 +84,27 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; ", self.source, self.reason)?;
-        for (place, host) in self.hosts.iter().take(NAMED).enumerate() {
+        match self.kind {
+            Kind::NotCovered => write!(f, "{}: it does not cover {} ({})", self.source, Hosts(self), self.reason)?,
+            _ => write!(f, "{}: {}", self.source, self.reason)?,
+        }
+        write!(f, "; {} {}", Hosts(self), self.result())
+    }
+}
+
+/// The hosts of a finding, the first of them by name.
+struct Hosts<'f>(&'f Finding);
+
+impl fmt::Display for Hosts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts = &self.0.hosts;
+        for (place, host) in hosts.iter().take(NAMED).enumerate() {
             write!(f, "{}{host}", if place == 0 { "" } else { ", " })?;
         }
-        if let Some(more) = self.hosts.len().checked_sub(NAMED).filter(|more| *more > 0) {
-            write!(f, " and {more} more")?;
+        match hosts.len().checked_sub(NAMED) {
+            Some(more @ 1..) => write!(f, " and {more} more"),
+            _ => Ok(()),
         }
-        write!(f, " {}", self.result())
     }
 }
 

@@ -92,7 +92,8 @@ pub(super) fn judge(
             let Some(fault) = new.fault(host, now) else { return (Some(Arc::clone(new)), None) };
             let reason = fault.to_string();
             let kind = match fault {
-                Fault::NotCovered { .. } => return keep(Kind::NotCovered, reason),
+                // for which hosts, the finding says
+                Fault::NotCovered { names, .. } => return keep(Kind::NotCovered, format!("its names: {names}")),
                 Fault::Expired { .. } => Kind::Expired,
                 Fault::NotYet { .. } => Kind::NotYet,
             };
