@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 use super::certificates::{Material, Pem, SourceName};
 use super::look::Look;
 use super::news::{News, Nothing};
-use crate::certs::{Certificate, ClientCa, MAX_PEM};
+use super::pem_file::read_pem;
+use crate::certs::{Certificate, ClientCa};
 use crate::config::{CertificateSource, ClientCaSource, Tls};
 
 /// So long may what was good be bad before that is told.
@@ -114,7 +115,7 @@ impl Files {
 
     /// What one of them has.
     fn look_at(&self, name: &SourceName) -> News {
-        let file = |path: &Path| read(&self.folder.join(path));
+        let file = |path: &Path| read_pem(&self.folder.join(path));
         match name {
             SourceName::Certificate(source @ CertificateSource::Files { certificate, key }) => {
                 let material = self.pair((certificate, file(certificate)), (key, file(key)));
@@ -157,13 +158,6 @@ impl Files {
 }
 
 type Read = io::Result<Zeroizing<Vec<u8>>>;
-
-fn read(path: &Path) -> Read {
-    if std::fs::metadata(path)?.len() > MAX_PEM as u64 {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 256 KiB"));
-    }
-    std::fs::read(path).map(Zeroizing::new)
-}
 
 fn is_good(news: &News, provider: &Arc<CryptoProvider>) -> bool {
     match news {

@@ -1,19 +1,19 @@
 //! What can be said about the certificates of a routes file without a cluster: files are read and judged as the proxy
 //! would judge them, and hosts that lead to https are looked for among the entries. One door: [`problems`].
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use foldhash::HashSet;
 use rustls::crypto::CryptoProvider;
+use zeroize::Zeroizing;
 
-use crate::certs::{self, Bad, Certificate, Fault, MAX_PEM};
+use crate::certs::{self, Bad, Certificate, Fault};
 use crate::config::{
     CertificateEntry, CertificateSource, ClientCa, ClientCaSource, Config, HostPattern, Https, MAX_PROBLEMS, Problem,
     Severity, Tls,
 };
+use crate::control::read_pem;
 
 /// Everything that is wrong with the certificates of `config` at `now` (Unix seconds). `text` is what it was read from,
 /// `file` the name of that, and `folder` what relative names are below.
@@ -98,18 +98,9 @@ fn hint_of(bad: &Bad) -> &'static str {
     }
 }
 
-/// No more than a PEM text may have, and only of what is a file: a pipe would have no end.
-fn bytes(path: &Path) -> Result<Vec<u8>, Wrong> {
-    let read = || -> io::Result<Vec<u8>> {
-        if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        let mut bytes = Vec::new();
-        fs::File::open(path)?.take(MAX_PEM as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
+fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Wrong> {
     let hint = "relative names are below the folder of the routes file";
-    read().map_err(|error| (named(path, &format_args!("cannot be read: {error}")), hint))
+    read_pem(path).map_err(|error| (named(path, &format_args!("cannot be read: {error}")), hint))
 }
 
 fn judge(

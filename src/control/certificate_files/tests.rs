@@ -191,3 +191,21 @@ async fn a_client_ca_is_a_file_too() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn a_device_in_place_of_a_file_holds_up_nothing_and_is_told() {
+    let mut fixture = fixture();
+    fixture
+        .beside(async |fixture| {
+            std::os::unix::fs::symlink("/dev/zero", fixture.dir.path().join("a.crt")).unwrap();
+            fixture.sections.send_replace(Some(Arc::new(section())));
+            let told = async {
+                while !fixture.ready.holds() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            timeout(PATIENCE, told).await.expect("ready");
+            assert_eq!(fixture.errors(), 1);
+        })
+        .await;
+}

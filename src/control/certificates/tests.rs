@@ -251,7 +251,8 @@ fn each_host_of_a_secret_is_judged_by_itself_and_hosts_with_the_same_fault_are_t
     assert!(fixture.serves("a.example", &new) && fixture.serves("b.example", &old));
     assert!(!settled.taken[0].is_whole);
     let (hosts, texts) = ("b.example, c.example", settled.findings.iter().map(Finding::to_string).collect::<Vec<_>>());
-    let told = format!("Secret web: it does not cover {hosts} (its names: a.example); {hosts} keeps its old certificate");
+    let told =
+        format!("Secret web: it does not cover {hosts} (its names: a.example); {hosts} keeps its old certificate");
     assert_eq!(texts, [told]);
     let settled = fixture.set("web", &pem("a.example b.example c.example", 2020, 2021));
     let text = settled.findings[0].to_string();

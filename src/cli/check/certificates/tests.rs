@@ -1,5 +1,7 @@
 //! Claims about certificates that are files, made here with real keys, and about hosts that have none.
 
+use std::fs;
+
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512, date_time_ymd};
 
 use super::*;
