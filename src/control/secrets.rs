@@ -25,7 +25,8 @@ use read::TLS;
 pub(super) use read::wipe;
 use sink::{Extent, Wishes};
 
-/// Secrets that have a watch of their own: each is a connection to the API server, on every node.
+/// Secrets that have a watch of their own, elsewhere and in the own namespace: each is a stream of the API server, on
+/// every node. Of those elsewhere `config` has said so already: it counts the Secrets that are written with a namespace.
 const MOST: usize = 64;
 
 /// What grants a Secret in another namespace.
@@ -66,17 +67,24 @@ impl Secrets {
     /// Watches the Secrets of this section from now on.
     pub(super) fn section(&mut self, section: &Tls) {
         let mut wanted: BTreeMap<Scope, Wanted> = BTreeMap::new();
+        // in file order
+        let mut named: Vec<Scope> = Vec::new();
         for source in SourceName::all(section) {
             match self.place(&source) {
-                Some((scope, name)) => drop(wanted.entry(scope).or_default().entry(name).or_default().insert(source)),
+                Some((scope, name)) => {
+                    if !wanted.contains_key(&scope) {
+                        named.push(scope.clone());
+                    }
+                    wanted.entry(scope).or_default().entry(name).or_default().insert(source);
+                }
                 None => {
                     self.found.nothing([source], &Nothing::unusable("files go with --routes: name a Secret", "files"))
                 }
             }
         }
-        let too_many: Vec<Scope> = wanted.keys().filter(|scope| **scope != Scope::Own).skip(MOST).cloned().collect();
-        for wishes in too_many.iter().filter_map(|scope| wanted.remove(scope)) {
-            let reason = "it is one too many: at most 64 may be in other namespaces or of client CAs";
+        for scope in too_many(&named, |scope| self.watches.contains_key(scope), self.kubernetes.namespace()) {
+            let wishes = wanted.remove(scope).unwrap_or_default();
+            let reason = "it is one too many: at most 64 may be in other namespaces, and 64 of client CAs in this one";
             self.found.nothing(wishes.into_values().flatten(), &Nothing::unusable(reason, "too many"));
         }
         for (scope, (had, watch)) in std::mem::take(&mut self.watches) {
@@ -151,6 +159,23 @@ impl Secrets {
     }
 }
 
+/// Those beyond what may have a watch of its own. The newest of them: one that is watched already stays, and of the others
+/// those that come last in the file go.
+fn too_many<'s>(named: &'s [Scope], is_watched: impl Fn(&Scope) -> bool, own: &str) -> Vec<&'s Scope> {
+    let (old, new): (Vec<&Scope>, Vec<&Scope>) = named.iter().partition(|scope| is_watched(scope));
+    let (mut here, mut elsewhere) = (0, 0);
+    let is_beyond = |scope: &&Scope| {
+        let count = match scope {
+            Scope::Own => return false,
+            Scope::One(namespace, _) if namespace == own => &mut here,
+            Scope::One(..) => &mut elsewhere,
+        };
+        *count += 1;
+        *count > MOST
+    };
+    old.into_iter().chain(new).filter(is_beyond).collect()
+}
+
 /// Nobody wants what was not wanted before.
 fn is_within(wants: &Wanted, had: &Wanted) -> bool {
     wants.iter().all(|(name, sources)| had.get(name).is_some_and(|had| sources.is_subset(had)))
@@ -172,5 +197,27 @@ impl Found {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SourceName, News>> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_secrets_the_newest_have_no_watch_and_client_cas_here_have_a_bound_of_their_own() {
+        let one = |namespace: &str, number: usize| Scope::One(namespace.to_owned(), format!("s-{number}"));
+        let mut named: Vec<Scope> = (0..MOST).flat_map(|number| [one("edge", number), one("app", number)]).collect();
+        named.push(Scope::Own);
+        assert!(too_many(&named, |_| false, "edge").is_empty());
+        // a new one before all others in the file, and by name
+        let new = Scope::One("app".to_owned(), "a".to_owned());
+        let mut more = named.clone();
+        more.insert(0, new.clone());
+        assert_eq!(too_many(&more, |scope| named.contains(scope), "edge"), [&new]);
+        // with none watched, it is the last in the file that is new
+        assert_eq!(too_many(&more, |_| false, "edge"), [&one("app", MOST - 1)]);
+        more.push(one("edge", MOST));
+        assert_eq!(too_many(&more, |scope| named.contains(scope), "edge"), [&new, &one("edge", MOST)]);
     }
 }
