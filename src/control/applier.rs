@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::outcome::{Outcome, Verdict, naming};
 use super::state::{Saved, State};
-use super::{Sections, guard, outcome};
+use super::{Section, Sections, guard, outcome};
 use crate::config::{self, Config, Problem, Severity, Tls};
 use crate::lifecycle::Condition;
 use crate::published::Writer;
@@ -39,7 +39,7 @@ pub struct Applier {
     /// The source has nothing any more, and that has been said.
     gone: bool,
     /// The `tls` section that serves, for whoever has the certificates.
-    sections: watch::Sender<Option<Arc<Tls>>>,
+    sections: watch::Sender<Option<Section>>,
     /// For other nodes.
     generations: watch::Sender<u64>,
 }
@@ -49,6 +49,8 @@ struct Judged {
     config: Config,
     table: RouteTable,
     problems: Vec<Problem>,
+    /// Nothing in the text was wrong; not so when there was no text.
+    is_whole: bool,
 }
 
 impl Applier {
@@ -128,8 +130,8 @@ impl Applier {
         self.gone = false;
         let outcome = match self.judge(text, origin) {
             Ok(judged) => {
-                let whole = !judged.problems.iter().any(|problem| problem.severity == Severity::Error);
-                let outcome = self.publish(judged, whole);
+                let whole = judged.is_whole;
+                let outcome = self.publish(judged, if whole { Verdict::Applied } else { Verdict::Partly });
                 self.save(text, whole);
                 outcome
             }
@@ -148,7 +150,10 @@ impl Applier {
         }
         let config = Config::default();
         let outcome = match RouteTable::build(&config, 1) {
-            Ok(table) => self.publish(Judged { config, table, problems: Vec::new() }, true),
+            Ok(table) => {
+                let judged = Judged { config, table, problems: Vec::new(), is_whole: false };
+                self.publish(judged, Verdict::Applied)
+            }
             Err(error) => self.outcome(Verdict::Refused, vec![whole_file(what, error.to_string())]),
         };
         tracing::warn!(source = what, "There are no routes yet: every host is answered with 404");
@@ -226,7 +231,10 @@ impl Applier {
             problems.extend(guard::refuse_own(&mut config, last, origin, is_own));
         }
         match RouteTable::build(&config, self.generation + 1) {
-            Ok(table) => Ok(Judged { config, table, problems }),
+            Ok(table) => {
+                let is_whole = !problems.iter().any(|problem| problem.severity == Severity::Error);
+                Ok(Judged { config, table, problems, is_whole })
+            }
             Err(error) => {
                 problems.push(whole_file(origin, error.to_string()));
                 Err(problems)
@@ -234,24 +242,24 @@ impl Applier {
         }
     }
 
-    fn publish(&mut self, judged: Judged, whole: bool) -> Outcome {
-        let Judged { config, table, problems } = judged;
+    fn publish(&mut self, judged: Judged, verdict: Verdict) -> Outcome {
+        let Judged { config, table, problems, is_whole } = judged;
         let table = self.writer.publish(table);
         self.generation = table.generation();
         self.routes = table.routes().len();
-        self.tell_section(&config.tls);
+        self.tell_section(&config.tls, is_whole);
         self.generations.send_replace(self.generation);
         self.last = Some(config);
         self.metrics.retain(table.routes().iter().map(|route| &*route.label));
         self.ready.set(true);
-        self.outcome(if whole { Verdict::Applied } else { Verdict::Partly }, problems)
+        self.outcome(verdict, problems)
     }
 
-    fn tell_section(&self, tls: &Tls) {
+    fn tell_section(&self, tls: &Tls, is_whole: bool) {
         self.sections.send_if_modified(|section| {
-            let is_news = section.as_deref() != Some(tls);
+            let is_news = section.as_ref().is_none_or(|old| *old.tls != *tls || old.is_whole != is_whole);
             if is_news {
-                *section = Some(Arc::new(tls.clone()));
+                *section = Some(Section { tls: Arc::new(tls.clone()), is_whole });
             }
             is_news
         });

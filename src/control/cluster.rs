@@ -15,9 +15,8 @@ use super::news::News;
 use super::secret_dir::SecretDir;
 use super::secrets::Secrets;
 use super::status::{self, Node, Others};
-use super::{Kubernetes, tickets};
+use super::{Kubernetes, Section, tickets};
 use crate::certs::{Store, Tickets};
-use crate::config::Tls;
 use crate::lifecycle::Stage;
 
 /// Findings that wait for the ConfigMap to be known, and for room among the Events.
@@ -28,6 +27,8 @@ pub(super) struct Cluster {
     kept: Option<SecretDir>,
     /// What an earlier process kept and nobody has fetched yet.
     restored: Vec<News>,
+    /// A section has named sources, and what was kept of them was loaded.
+    is_restored: bool,
     /// Begins what goes on among nodes, with the first section.
     begin: Option<oneshot::Sender<()>>,
     events: Events,
@@ -71,6 +72,7 @@ impl Cluster {
         Cluster {
             kept: kept.map(|kept| kept.with_namespace(kubernetes.namespace())),
             restored: Vec::new(),
+            is_restored: false,
             begin: Some(begin),
             events,
             background: Box::pin(background),
@@ -82,19 +84,20 @@ impl Cluster {
     }
 
     /// Looks at the Secrets of this section from now on.
-    pub(super) fn section(&mut self, section: &Arc<Tls>) {
-        let begin = self.begin.take();
+    pub(super) fn section(&mut self, section: &Section) {
         if let Some(kept) = &mut self.kept {
-            let named: Vec<SourceName> = SourceName::all(section).collect();
-            if begin.is_some() {
+            let named: Vec<SourceName> = SourceName::all(&section.tls).collect();
+            if !named.is_empty() && !std::mem::replace(&mut self.is_restored, true) {
                 self.restored = named.iter().filter_map(|source| kept.load(source)).collect();
                 tracing::info!(count = self.restored.len(), "Certificates that an earlier process kept");
             }
-            kept.retain(named.iter());
+            if section.is_whole {
+                kept.retain(named.iter());
+            }
         }
         // the other end waits for as long as this is here
-        begin.map(|begin| begin.send(()));
-        self.secrets.section(section);
+        self.begin.take().map(|begin| begin.send(()));
+        self.secrets.section(&section.tls);
     }
 
     /// Waits for what is new of them, or for something to be told. It may be dropped and called again.

@@ -49,7 +49,7 @@ pub use outcome::{Outcome, Reason, Verdict};
 pub use pem_file::read_pem;
 pub use secret_dir::{SecretDir, SecretDirError};
 pub use status::Node;
-pub use supply::{Place, Sections, run_certificates};
+pub use supply::{Place, Section, Sections, run_certificates};
 
 use crate::config::Problem;
 

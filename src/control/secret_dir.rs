@@ -21,6 +21,9 @@ const TMPFS: i64 = 0x0102_1994;
 /// Bytes of all files together: they count against the memory of the pod.
 const MOST: u64 = 8 * 1024 * 1024;
 
+/// A file that is not whole yet.
+const NEW: &str = "new";
+
 /// The state of a source that was kept.
 const VERSION: &str = "kept";
 
@@ -67,6 +70,8 @@ impl SecretDir {
         let dir = dir.join("certificates");
         make(&dir).map_err(unusable)?;
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
+        // of a process that ended while it wrote
+        let _ = fs::remove_file(dir.join(NEW));
         let held = listed(&dir).map_err(unusable)?;
         Ok(SecretDir { dir, namespace: String::new(), held, is_full: false })
     }
@@ -177,7 +182,7 @@ impl SecretDir {
         if let Some(folder) = file.parent() {
             make(folder)?;
         }
-        let new = self.dir.join("new");
+        let new = self.dir.join(NEW);
         let _ = fs::remove_file(&new);
         let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
         out.write_all(bytes)?;
@@ -311,6 +316,16 @@ mod tests {
             assert_eq!(kept.file(&tls(name(None, bad))), None, "{bad}");
             assert_eq!(kept.file(&tls(name(Some(bad), "web"))), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_a_process_left_half_written_goes_with_the_next() {
+        let dir = folder();
+        drop(open(dir.path()));
+        let half = dir.path().join("certificates/new");
+        fs::write(&half, "a key").unwrap();
+        drop(open(dir.path()));
+        assert!(!half.exists());
     }
 
     #[test]

@@ -23,7 +23,17 @@ use crate::lifecycle::Condition;
 pub(super) const LOOK: Duration = Duration::from_secs(60);
 
 /// The `tls` section of the configuration that serves; `None` before there is one.
-pub type Sections = watch::Receiver<Option<Arc<Tls>>>;
+pub type Sections = watch::Receiver<Option<Section>>;
+
+/// One state of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// What it says.
+    pub tls: Arc<Tls>,
+    /// Somebody has written just that. Else there was no text, or something in it was wrong: what is not named here may be
+    /// named again a moment later.
+    pub is_whole: bool,
+}
 
 /// Where certificates come from.
 pub enum Place {
@@ -52,7 +62,7 @@ pub async fn run_certificates(mut keeper: Certificates, mut sections: Sections, 
         tokio::select! {
             section = next(&mut sections) => {
                 has_section = true;
-                keeper.section(&section);
+                keeper.section(&section.tls);
                 supply.section(&section);
             }
             news = supply.next() => news.into_iter().for_each(|news| keeper.take(news)),
@@ -72,7 +82,7 @@ pub async fn run_certificates(mut keeper: Certificates, mut sections: Sections, 
 }
 
 /// The next section; never, once nobody makes one any more.
-async fn next(sections: &mut Sections) -> Arc<Tls> {
+async fn next(sections: &mut Sections) -> Section {
     loop {
         if sections.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -109,9 +119,9 @@ impl Supply {
     }
 
     /// Looks at the sources of this section from now on.
-    fn section(&mut self, section: &Arc<Tls>) {
+    fn section(&mut self, section: &Section) {
         match self {
-            Supply::Files(files, _) => files.section(section),
+            Supply::Files(files, _) => files.section(&section.tls),
             Supply::Cluster(cluster) => cluster.section(section),
         }
     }

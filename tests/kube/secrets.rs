@@ -253,10 +253,19 @@ async fn a_restarted_process_shows_its_last_good_certificate_with_the_api_server
     let new = Certificate::of(HOST);
     namespace.certificate("web", &new).await;
     shows(after.https(), HOST, &new);
+    // while the ConfigMap is away, nobody knows what it names
+    let kept = std::path::Path::new(secrets).join(format!("certificates/tls/{}/web", namespace.name));
+    after.terminate();
+    namespace.delete_routes().await;
+    let after =
+        Gatepost::start_with(&namespace, &["--secret-dir", secrets], &[("NODE_NAME", "node"), ("POD_NAME", "third")]);
+    after.ready();
+    // it has looked at the section by then
+    namespace.status(&["node"], |nodes| nodes[0]["pod"] == "third").await;
+    assert!(kept.exists());
     // what nobody names is not kept
     namespace.write("routes: []").await;
     after.applied(2);
-    let kept = std::path::Path::new(secrets).join(format!("certificates/tls/{}/web", namespace.name));
     let end = std::time::Instant::now() + PATIENCE;
     while kept.exists() {
         assert!(std::time::Instant::now() < end, "{} stays", kept.display());

@@ -171,6 +171,22 @@ fn routes_that_never_were_are_an_empty_table_and_ready() {
 }
 
 #[test]
+fn a_tls_section_is_told_as_whole_only_when_somebody_has_written_it_so() {
+    let mut fixture = fixture();
+    let sections = fixture.applier.sections();
+    let is_whole = || sections.borrow().as_ref().map(|section| section.is_whole);
+    assert_eq!(is_whole(), None);
+    fixture.applier.absent("ConfigMap edge/gatepost");
+    assert_eq!(is_whole(), Some(false));
+    fixture.apply(PARTLY);
+    assert_eq!(is_whole(), Some(false));
+    fixture.apply(GOOD);
+    assert_eq!(is_whole(), Some(true));
+    fixture.applier.absent("ConfigMap edge/gatepost");
+    assert_eq!(is_whole(), Some(true), "nothing has changed");
+}
+
+#[test]
 fn what_cannot_be_looked_at_changes_nothing_and_is_told_once() {
     let mut fixture = fixture();
     fixture.apply(GOOD);

@@ -7,7 +7,7 @@ use rcgen::{CertificateParams, KeyPair};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use super::super::{Certificates, Place, run_certificates};
+use super::super::{Certificates, Place, Section, run_certificates};
 use super::*;
 use crate::certs::{Policy, Store, Tickets};
 use crate::config::{CertificateEntry, ClientAuth, ClientCa, HostPattern};
@@ -24,7 +24,7 @@ struct Fixture {
     published: Arc<Notify>,
     ready: Condition,
     metrics: Arc<Metrics>,
-    sections: watch::Sender<Option<Arc<Tls>>>,
+    sections: watch::Sender<Option<Section>>,
     keeper: Option<Certificates>,
 }
 
@@ -93,6 +93,10 @@ fn pem(extra: &str) -> (String, String) {
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
+fn whole(tls: Tls) -> Section {
+    Section { tls: Arc::new(tls), is_whole: true }
+}
+
 fn section() -> Tls {
     let source = CertificateSource::Files { certificate: "a.crt".into(), key: "a.key".into() };
     let hosts = vec![HostPattern::Exact("a.example".to_owned())];
@@ -107,7 +111,7 @@ async fn a_certificate_is_loaded_and_each_way_of_renewing_it_is_seen() {
             let (first, second, third) = (pem("one.example"), pem("two.example"), pem("three.example"));
             fixture.write("a.crt", &first.0);
             fixture.write("a.key", &first.1);
-            fixture.sections.send_replace(Some(Arc::new(section())));
+            fixture.sections.send_replace(Some(whole(section())));
             fixture.serves(&format!("{}{}", first.0, first.1)).await;
             assert!(fixture.ready.holds());
             // one after the other, by rename: between the two nothing fits, and nothing is told
@@ -131,7 +135,7 @@ async fn a_key_that_does_not_fit_for_longer_is_told_and_the_old_certificate_serv
             let (first, second) = (pem("one.example"), pem("two.example"));
             fixture.write("a.crt", &first.0);
             fixture.write("a.key", &first.1);
-            fixture.sections.send_replace(Some(Arc::new(section())));
+            fixture.sections.send_replace(Some(whole(section())));
             fixture.serves(&format!("{}{}", first.0, first.1)).await;
             fixture.write("a.crt", &second.0);
             let told = async {
@@ -159,7 +163,7 @@ async fn what_is_not_there_is_known_to_be_absent_and_a_secret_has_no_place_here(
             other.source = CertificateSource::Secret(secret);
             tls.certificates.push(other);
             assert!(!fixture.ready.holds());
-            fixture.sections.send_replace(Some(Arc::new(tls)));
+            fixture.sections.send_replace(Some(whole(tls)));
             timeout(PATIENCE, fixture.published.notified()).await.unwrap();
             let told = async {
                 while !fixture.ready.holds() {
@@ -184,7 +188,7 @@ async fn a_client_ca_is_a_file_too() {
             let mut tls = section();
             let source = ClientCaSource::File("ca.crt".into());
             tls.certificates[0].client_ca = Some(ClientCa { source, mode: ClientAuth::Require });
-            fixture.sections.send_replace(Some(Arc::new(tls)));
+            fixture.sections.send_replace(Some(whole(tls)));
             fixture.serves(&format!("{}{}", own.0, own.1)).await;
             let policy = fixture.reader.load().unwrap().find("a.example").unwrap().policy();
             assert!(matches!(policy, Policy::Shown { required: true, .. }), "{policy:?}");
@@ -198,7 +202,7 @@ async fn a_device_in_place_of_a_file_holds_up_nothing_and_is_told() {
     fixture
         .beside(async |fixture| {
             std::os::unix::fs::symlink("/dev/zero", fixture.dir.path().join("a.crt")).unwrap();
-            fixture.sections.send_replace(Some(Arc::new(section())));
+            fixture.sections.send_replace(Some(whole(section())));
             let told = async {
                 while !fixture.ready.holds() {
                     tokio::task::yield_now().await;
