@@ -9,7 +9,8 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::process::Gatepost;
-use crate::testbed::{Namespace, admin, apply, client, manifests, shared, source};
+use crate::testbed::{Namespace, admin, alone, apply, client, manifests, shared, source};
+use crate::tls::{Certificate, shows};
 
 #[tokio::test]
 async fn everything_shipped_is_accepted_and_its_pods_are_admitted() {
@@ -57,6 +58,42 @@ async fn the_example_routes_are_served_under_the_shipped_role() {
     assert_eq!((&line["routes"], &line["warnings"]), (&json!(1), &json!("")), "{line}");
 }
 
+/// What the DaemonSet runs, with its volume in this folder.
+fn shipped_args(volume: &str) -> Vec<String> {
+    let [daemon_set] = manifests("deploy/daemonset.yaml").try_into().unwrap();
+    let container = &daemon_set["spec"]["template"]["spec"]["containers"][0];
+    let mount = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
+    let args = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().replace(mount, volume));
+    args.collect()
+}
+
+#[tokio::test]
+async fn a_process_with_the_shipped_arguments_serves_after_a_restart_with_the_api_server_gone() {
+    let alone = alone();
+    let namespace = Namespace::new("shipped-restart").await;
+    let host = "www.example.com";
+    let certificate = Certificate::of(host);
+    namespace.certificate("web", &certificate).await;
+    let route = format!("{{host: {host}, respond: {{status: 200}}, https: allow}}");
+    let tls = format!("{{certificates: [{{host: {host}, secret: web}}]}}");
+    namespace.write(&format!("routes: [{route}]\ntls: {tls}\n")).await;
+    let volume = tempfile::tempdir_in("/dev/shm").unwrap();
+    let args = shipped_args(volume.path().to_str().unwrap());
+    let (command, flags) = args.split_first().unwrap();
+    assert_eq!(command, "serve");
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let before = Gatepost::start_with(&namespace, &flags, &[]);
+    shows(before.https(), host, &certificate);
+    let (status, said) = before.terminate();
+    assert!(status.success(), "{said}");
+
+    alone.kill();
+    let after = Gatepost::start_with(&namespace, &flags, &[]);
+    after.ready();
+    assert_eq!(after.client().get(host, "/").unwrap().status, 200);
+    shows(after.https(), host, &certificate);
+}
+
 #[tokio::test]
 async fn the_shipped_role_grants_no_more_than_the_routes_the_secrets_of_its_namespace_and_events() {
     let _shared = shared();
@@ -64,16 +101,17 @@ async fn the_shipped_role_grants_no_more_than_the_routes_the_secrets_of_its_name
     namespace.write("routes: []").await;
     let ours = client(&namespace.kubeconfig).await;
     let config_maps: Api<ConfigMap> = Api::namespaced(ours.clone(), &namespace.name);
-    let found = config_maps.get("gatepost").await.unwrap();
     let only = ListParams::default().fields("metadata.name=gatepost");
-    assert_eq!(config_maps.list(&only).await.unwrap().items.len(), 1);
+    let [found] = config_maps.list(&only).await.unwrap().items.try_into().unwrap();
 
     let forbidden = |error: kube::Error| matches!(error, kube::Error::Api(status) if status.code == 403);
+    assert!(forbidden(config_maps.get("gatepost").await.unwrap_err()));
     assert!(forbidden(config_maps.list(&ListParams::default()).await.unwrap_err()));
     assert!(forbidden(config_maps.get("other").await.unwrap_err()));
     assert!(forbidden(config_maps.replace("gatepost", &PostParams::default(), &found).await.unwrap_err()));
     let secrets: Api<Secret> = Api::namespaced(ours.clone(), &namespace.name);
     let tickets = secrets.list(&ListParams::default()).await.unwrap().items;
+    assert!(forbidden(secrets.get("gatepost-tickets").await.unwrap_err()));
     assert!(forbidden(secrets.create(&PostParams::default(), &Secret::default()).await.unwrap_err()));
     assert!(forbidden(secrets.replace("gatepost-tickets", &PostParams::default(), &tickets[0]).await.unwrap_err()));
     let patch = Patch::Merge(json!({"data": {}}));

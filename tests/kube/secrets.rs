@@ -31,7 +31,7 @@ impl Namespace {
         secret(&self.name, name, chain, key).await;
     }
 
-    async fn certificate(&self, name: &str, certificate: &Certificate) {
+    pub(crate) async fn certificate(&self, name: &str, certificate: &Certificate) {
         self.secret(name, &certificate.chain, &certificate.key).await;
     }
 
