@@ -81,7 +81,8 @@ impl Authorities {
         };
         let is_news = !was_known || !is_same || authority.wrong != wrong || authority.version != version;
         (authority.wrong, authority.version) = (wrong, version);
-        if is_same {
+        // that there is none is told also when none was in force: an earlier process may have kept one
+        if is_same && !(is_news && matches!(now, Now::Closed)) {
             return (is_news, None);
         }
         authority.good = match now {

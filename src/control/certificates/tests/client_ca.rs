@@ -74,6 +74,9 @@ fn while_nobody_may_look_the_last_good_client_ca_stays_and_one_that_never_was_le
     known.keeper.authority(&ca_source("ca"), refused());
     known.keeper.settle(NOW);
     assert_eq!(known.policy("a.example"), Policy::Nobody);
+    // nor kept for the next process, when it had been refused from the beginning
+    new.keeper.authority(&ca_source("ca"), Material::Absent);
+    assert_eq!(new.keeper.settle(NOW).authorities, [(ca_source("ca"), None)]);
 }
 
 #[test]
