@@ -340,20 +340,6 @@ pub struct Trust {
     pub proxy_protocol: bool,
 }
 
-/// What becomes of a request in clear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Https {
-    /// [`Https::Redirect`] when a loaded certificate covers the host on every node, else [`Https::Allow`].
-    #[default]
-    Auto,
-    /// 308 to the same place under https.
-    Redirect,
-    /// It is served as one under https would be.
-    Allow,
-    /// 403.
-    Only,
-}
-
 /// The `limits` section, the same for every HTTP version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

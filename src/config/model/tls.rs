@@ -1,9 +1,24 @@
-//! The `tls` section as values: which certificates there are, for whom, and which clients may come.
+//! The `tls` section as values: which certificates there are, for whom, and which clients may come; and what becomes of
+//! those who come in clear.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use super::HostPattern;
+
+/// What becomes of a request in clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Https {
+    /// [`Https::Redirect`] when a loaded certificate covers the host on every node, else [`Https::Allow`].
+    #[default]
+    Auto,
+    /// 308 to the same place under https.
+    Redirect,
+    /// It is served as one under https would be.
+    Allow,
+    /// 403.
+    Only,
+}
 
 /// The `tls` section.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
