@@ -45,6 +45,24 @@ pub struct Listening {
     pub admin: Vec<SocketAddr>,
 }
 
+impl Listening {
+    fn of(bound: &proxy::Bound, admin: &[SocketAddr]) -> Listening {
+        let of = |tls| {
+            let endpoints = bound.endpoints().iter().filter(move |endpoint| endpoint.tls == tls);
+            endpoints.map(|endpoint| endpoint.addr).collect()
+        };
+        Listening { http: of(false), https: of(true), admin: admin.to_vec() }
+    }
+
+    fn tell(&self) {
+        for (listener, addrs) in [("http", &self.http), ("https", &self.https)] {
+            for addr in addrs {
+                info!(listener, %addr, "Listening");
+            }
+        }
+    }
+}
+
 /// Runs the proxy until a signal or a fault ends it. `listening` is called once clients can come.
 pub fn run(serve: Serve, listening: impl FnOnce(&Listening)) -> ExitCode {
     telemetry::init(serve.log, &serve.log_level);
@@ -122,10 +140,10 @@ async fn supervise(
     let workers = workers.unwrap_or_else(system::workers);
     let (writer, reader) = published::channel(None);
     // handshakes that come before the first certificates are told that there are none
-    let (certificates_writer, certificates) = published::channel(Some(Arc::new(Store::default())));
+    let (certificates_to, certificates) = published::channel(Some(Arc::new(Store::default())));
     // outside a pod a port that is taken or forbidden is told before anything is started
-    let http = http.into_iter().map(Endpoint::http);
-    let endpoints: Vec<Endpoint> = http.chain(https.into_iter().map(Endpoint::https)).collect();
+    let endpoints: Vec<Endpoint> =
+        http.into_iter().map(Endpoint::http).chain(https.into_iter().map(Endpoint::https)).collect();
     let bound = bind::first(&endpoints, workers, process.is_pod)?;
     let admin = bind::admin(&admin, process.is_pod)?;
     let routes = Routes {
@@ -134,46 +152,40 @@ async fn supervise(
         state_dir,
         allow_local_backends,
         writer,
-        certificates: certificates_writer,
+        certificates: certificates_to,
         secret_dir,
     };
     let reached = bound.as_ref().map_or(&*endpoints, |bound| bound.endpoints()).to_vec();
     let mut control = ControlPlane::start(process, routes, admin, &reached)?;
 
     let upstream = system::upstream_settings(cluster_domain, resolver, allow_local_backends)?;
-    let setup = async {
+    let awaited = async {
         let namespace = control.namespace().await?;
         let bound = match bound {
             Some(bound) => bound,
             None => bind::retry(&endpoints, workers).await,
         };
-        let setup = proxy::Setup {
-            routes: reader.clone(),
-            certificates,
-            https_port: bound.endpoints().iter().find(|endpoint| endpoint.tls).map(|endpoint| endpoint.addr.port()),
-            metrics: process.metrics.clone(),
-            lines: Some(lines.clone()),
-            stage: process.lifecycle.stage(),
-            connections: system::connections(),
-            loop_id: system::loop_id(&namespace, process.is_pod),
-            upstream: upstream::Settings { namespace, ..upstream },
-        };
-        Ok::<_, anyhow::Error>((bound, setup))
+        Ok::<_, anyhow::Error>((namespace, bound))
     };
-    let (bound, setup) = tokio::select! {
-        setup = setup => setup?,
+    let (namespace, bound) = tokio::select! {
+        awaited = awaited => awaited?,
         _ = signals.next() => return Ok(Ended::Drained),
     };
-    let of = |tls| bound.endpoints().iter().filter(move |endpoint| endpoint.tls == tls).map(|endpoint| endpoint.addr);
-    let places =
-        Listening { http: of(false).collect(), https: of(true).collect(), admin: control.admin_addrs().to_vec() };
+    let places = Listening::of(&bound, control.admin_addrs());
+    let setup = proxy::Setup {
+        routes: reader.clone(),
+        certificates,
+        https_port: places.https.first().map(SocketAddr::port),
+        metrics: process.metrics.clone(),
+        lines: Some(lines.clone()),
+        stage: process.lifecycle.stage(),
+        connections: system::connections(),
+        loop_id: system::loop_id(&namespace, process.is_pod),
+        upstream: upstream::Settings { namespace, ..upstream },
+    };
     let running = proxy::start(bound, &setup)?;
     drop(setup);
-    for (listener, addrs) in [("http", &places.http), ("https", &places.https)] {
-        for addr in addrs {
-            info!(listener, %addr, "Listening");
-        }
-    }
+    places.tell();
     listeners_up.set(true);
     listening(&places);
     serve_until_the_end(process, signals, control, running, reader, ending).await
