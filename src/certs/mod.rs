@@ -24,7 +24,7 @@ pub use clients::{ClientCa, Policy};
 pub use concern::{Concern, EXPIRY_NOTICE};
 pub use host::{ALPN_H2, Clients, Host, Maker};
 pub use store::Store;
-pub use tickets::{TicketKey, Tickets};
+pub use tickets::{GENERATIONS, TicketKey, Tickets};
 
 /// Why PEM texts are no certificate that can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

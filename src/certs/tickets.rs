@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 /// Bytes of a key's name.
 const ID: usize = 16;
 /// Keys at once: the one in use and two before it.
-pub(super) const GENERATIONS: usize = 3;
+pub const GENERATIONS: usize = 3;
 /// How long a client may come back, seconds: a key is in use for 12 h and then opens tickets for 24 h more.
 const LIFETIME: u32 = 24 * 3600;
 

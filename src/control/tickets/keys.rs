@@ -4,16 +4,13 @@ use k8s_openapi::ByteString;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::certs::TicketKey;
+use crate::certs::{GENERATIONS, TicketKey};
 
 /// A key is in use for so long, seconds.
 pub(super) const ROTATE: i64 = 12 * 3600;
 
 /// A new key opens at once and seals only after so long, seconds: by then every node has it.
 pub(super) const FRESH: i64 = 60;
-
-/// The key in use and the two before it.
-const GENERATIONS: usize = 3;
 
 /// Keys, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
