@@ -82,7 +82,7 @@
 //! | What is a path, for matching and for the app? | `src/routing/target.rs`, `src/routing/canonical.rs` |
 //! | How is `X-Forwarded-For` built, who is the client? | `src/proxy/headers.rs`, `src/proxy/forwarded.rs` |
 //! | Which certificate does a name get? | `src/certs/store.rs`, `src/proxy/tls.rs` |
-//! | Why 421, why a redirect to https? | `src/proxy/https.rs` |
+//! | Why 421, why a redirect to https? | `src/proxy/https.rs`, `src/routing/https.rs` |
 //! | What happens to a broken Secret? | `src/control/certificates.rs`, `src/control/certificates/judge.rs` |
 //! | When does every node have a certificate? | `src/control/status/agreement.rs` |
 //! | Which key seals a session ticket? | `src/control/tickets/keys.rs` |

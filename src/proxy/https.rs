@@ -8,20 +8,9 @@ use super::service::{Arrival, Peer};
 use super::tls::Secured;
 use super::worker::Worker;
 use crate::certs::Store;
-use crate::config::{self, Https};
+use crate::config;
 use crate::routing::Target;
-
-/// What an authority asks for in clear to know that a host is ours (RFC 8555 8.3).
-const CHALLENGE: &str = "/.well-known/acme-challenge/";
-
-/// Where a request goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// Here.
-    On,
-    /// At the same place under https.
-    Https,
-}
+use crate::routing::https::{self, Way};
 
 /// Refuses what came over another host's certificate (RFC 9110 7.4): the client is to open a connection for this host.
 /// Also when the certificate covers both and their clients are not the same: who may come to one need not be let into
@@ -53,8 +42,7 @@ fn is_for(secured: &Secured, store: &Store, host: &str) -> bool {
     covered && store.policy(host) == secured.host.policy()
 }
 
-/// Step 5, for the route that takes the request. What is in clear never comes to a `closed` host, not even what an
-/// authority asks for: the app behind it is for those who have shown a certificate.
+/// Step 5, for the route that takes the request: [`Way::On`] or [`Way::Https`].
 pub(super) fn way(
     worker: &Worker,
     peer: &Peer,
@@ -68,23 +56,7 @@ pub(super) fn way(
     let host = x.target.host();
     let (shut, everywhere) =
         worker.certificates(|store, _| (store.policy(host).is_closed(), store.is_everywhere(host))).unwrap_or_default();
-    let closed = closed || shut;
-    let loaded = everywhere && worker.https_port.is_some();
-    let is_challenge = x.target.path().starts_with(CHALLENGE);
-    let in_clear = || Err(Blame::InClear.into());
-    match (rule.https, x.facts.origin.secure) {
-        // what a proxy in front says is no client certificate
-        (_, true) if closed => in_clear(),
-        (_, true) => Ok(Way::On),
-        (Https::Redirect | Https::Auto, false) if closed && loaded && !is_challenge => Ok(Way::Https),
-        (_, false) if closed => in_clear(),
-        (Https::Allow, false) => Ok(Way::On),
-        (Https::Only, false) => in_clear(),
-        (Https::Redirect | Https::Auto, false) if is_challenge => Ok(Way::On),
-        // HTTP/1.0 without a Host: there is no name to come back under
-        (Https::Redirect, false) if host.is_empty() => in_clear(),
-        (Https::Redirect, false) => Ok(Way::Https),
-        (Https::Auto, false) if loaded => Ok(Way::Https),
-        (Https::Auto, false) => Ok(Way::On),
-    }
+    let is_loaded = everywhere && worker.https_port.is_some();
+    let way = https::way(rule.https, &x.target, x.facts.origin.secure, closed || shut).settled(is_loaded);
+    if way == Way::Refused { Err(Blame::InClear.into()) } else { Ok(way) }
 }

@@ -13,7 +13,7 @@ use super::error::{Blame, Error, Unrouted};
 use super::exchange::Exchange;
 use super::forwarded::Origin;
 use super::headers::{self, Departure};
-use super::https::{self, Way};
+use super::https;
 use super::relay::{self, Relay};
 use super::table::{RouteState, Table};
 use super::tls::Secured;
@@ -21,6 +21,7 @@ use super::worker::Worker;
 use crate::config::{Action, BackendScheme};
 use crate::message::{Framing, Head, Method, Name, Version};
 use crate::routing::Route;
+use crate::routing::https::Way;
 use crate::upstream::{self, Outgoing, Sent};
 use crate::wire::{Fault, Pump, Side};
 

@@ -2,7 +2,7 @@
 //!
 //! One door: [`RouteTable::build`] makes a table of a [`Config`](crate::config::Config), [`Target::set`] brings what a
 //! client asked for into its canonical form, [`RouteTable::find`] joins the two. [`rewrite`] says what path the app gets,
-//! [`explain`] why a route won.
+//! [`explain`] why a route won, [`https`] what becomes of a request in clear.
 //!
 //! Which route wins: the exact host, then the longest wildcard, then `*`; within a host the exact path, then regular
 //! expressions in file order, then the longest prefix; then more conditions; then file order. When the conditions of a
@@ -16,6 +16,7 @@ mod conditions;
 pub mod explain;
 mod expressions;
 mod hosts;
+pub mod https;
 mod index;
 mod label;
 mod paths;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::config::{CertificateEntry, ClientAuth, ClientCa, Https, Route, Tls};
 use crate::routing::Target;
+use crate::routing::https::{self, Way};
 
 /// Of one request, whether or not a route takes it.
 #[derive(Debug, Serialize)]
@@ -44,43 +45,14 @@ pub(super) enum Arrival {
     Clear,
 }
 
-/// Where it goes on, as `proxy::https` decides it. Which certificates are loaded only the cluster knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    On,
-    Redirected,
-    Refused,
-    /// Redirected when a certificate is loaded on every node; else it is refused or goes on.
-    WhenLoaded {
-        else_refused: bool,
-    },
-}
-
-/// What an authority asks for in clear to know that a host is ours (RFC 8555 8.3).
-const CHALLENGE: &str = "/.well-known/acme-challenge/";
-
+/// Where it goes on. Which certificates are loaded only the cluster knows; where the file names none, there is none.
 fn way(rule: &Route, target: &Target, own: &[&CertificateEntry], arrival: Arrival, is_closed: bool) -> Way {
-    let is_challenge = target.path().starts_with(CHALLENGE);
-    match (rule.https, arrival) {
-        (_, Arrival::Tls) => Way::On,
-        // what a proxy in front says is no client certificate
-        (_, Arrival::Proxy) => {
-            if is_closed {
-                Way::Refused
-            } else {
-                Way::On
-            }
+    match arrival {
+        Arrival::Tls => Way::On,
+        Arrival::Proxy | Arrival::Clear => {
+            let way = https::way(rule.https, target, arrival == Arrival::Proxy, is_closed);
+            if own.is_empty() { way.settled(false) } else { way }
         }
-        (Https::Redirect | Https::Auto, Arrival::Clear) if is_closed && !is_challenge && !own.is_empty() => {
-            Way::WhenLoaded { else_refused: true }
-        }
-        (_, Arrival::Clear) if is_closed => Way::Refused,
-        (Https::Allow, Arrival::Clear) => Way::On,
-        (Https::Only, Arrival::Clear) => Way::Refused,
-        (_, Arrival::Clear) if is_challenge => Way::On,
-        (Https::Redirect, Arrival::Clear) => Way::Redirected,
-        (Https::Auto, Arrival::Clear) if own.is_empty() => Way::On,
-        (Https::Auto, Arrival::Clear) => Way::WhenLoaded { else_refused: false },
     }
 }
 
@@ -129,7 +101,7 @@ fn told(rule: &Route, way: Way, target: &Target, own: &[&CertificateEntry], arri
         Way::On if rule.https == Https::Allow => "served (`https: allow`)".to_owned(),
         Way::On if own.is_empty() && rule.https == Https::Auto => "served: no certificate is for this host".to_owned(),
         Way::On => "served: an ACME challenge is asked for in clear".to_owned(),
-        Way::Redirected => format!("answered 308 to {} (`https: redirect`)", secure(target)),
+        Way::Https => format!("answered 308 to {} (`https: redirect`)", secure(target)),
         Way::Refused if rule.https == Https::Only && arrival == Arrival::Clear => {
             "answered 403 (`https: only`)".to_owned()
         }
