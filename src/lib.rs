@@ -7,7 +7,7 @@
 //! ```text
 //!   L4   main ─► cli ─► app, demo ─► everything below
 //!   L3   proxy            admin            control             never import one another
-//!   L2   upstream ─► wire                                      I/O, but no listener and no Kubernetes
+//!   L2   upstream ─► wire                 dns                  I/O, but no listener and no Kubernetes
 //!   L1   routing ─► config        message      certs           values: no tokio, no clock, no I/O
 //!   L0   telemetry   lifecycle   published   backoff           leaves
 //! ```
@@ -21,9 +21,10 @@
 //! | [`wire`] | one side of a request: bytes and bodies moving, deadlines |
 //! | [`upstream`] | the only place from which a request leaves: resolve, pool, connect, send |
 //! | [`proxy`] | listeners, connections, and each request in one straight line |
+//! | [`dns`] | the cluster's names at Cloudflare: look, plan, act; the plan is pure |
 //! | [`control`] | the only module that knows Kubernetes: the watch, Events; and the same from a file |
 //! | [`admin`] | liveness, readiness, metrics, status, on an address of its own |
-//! | [`lifecycle`] | signals, readiness, the order in which the process ends |
+//! | [`lifecycle`] | signals, readiness, who may write outside, the order in which the process ends |
 //! | [`published`] | how a whole value reaches those who work by it |
 //! | [`telemetry`] | log, access log, metrics, the one `spawn` |
 //! | [`backoff`] | waits between tries |
@@ -59,6 +60,11 @@
 //!
 //! Certificates travel in the same way: `control` makes a `certs::Store` of what Secrets or files hold, and publishes it.
 //!
+//! Nodes and their pods travel likewise, in the one process that leads: `control` looks, `dns` plans and writes.
+//!
+//! `dns` has no `Provider` to be implemented, as the first plan had it: there is one provider, and a seam below its client
+//! (`dns::Transport`) has its pages, error codes and faults under test too.
+//!
 //! # Invariants
 //!
 //! 1. One writer per published value; a value is complete and checked before it is published.
@@ -67,7 +73,8 @@
 //! 4. The data plane serves with the API server and DNS gone: last good table, last good addresses.
 //! 5. A refused change alters nothing that serves. An accepted change closes no connection whose route is unchanged.
 //! 6. Listeners are bound once per process; no reload re-binds.
-//! 7. Outside systems get the smallest diff; inside, whole values are swapped.
+//! 7. Outside systems get the smallest diff, computed by a pure plan; inside, whole values are swapped. Only the leader
+//!    writes to them, and its right to ends before another one can have it.
 //! 8. Everything has a bound: every queue, buffer, header set, table, wait and retry.
 //! 9. Strangers cannot write warnings: what a client did wrong is a debug line and a metric.
 //! 10. A panic ends one connection.
@@ -103,6 +110,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod dns;
 pub mod lifecycle;
 pub mod message;
 pub mod proxy;

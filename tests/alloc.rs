@@ -52,6 +52,7 @@ fn route(host: HostPattern, path: PathPattern, conditions: Conditions) -> Route 
         log: true,
         https: Https::Auto,
         hsts: None,
+        dns: gatepost::config::RouteDns::default(),
     }
 }
 

@@ -201,5 +201,6 @@ fn route(app: SocketAddr) -> Route {
         log: true,
         https: Https::Auto,
         hsts: None,
+        dns: gatepost::config::RouteDns::default(),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! These are values: no clock, no I/O, no reference back to the text but the line a route stands on.
 
+mod dns;
 mod tls;
 
 use std::net::IpAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use dns::*;
 pub use tls::*;
 
 use super::AccessLog;
@@ -31,6 +33,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// Which certificates there are and for whom.
     pub tls: Tls,
+    /// Which names point at the nodes.
+    pub dns: Dns,
 }
 
 /// One entry of `routes`.
@@ -62,6 +66,8 @@ pub struct Route {
     pub https: Https,
     /// `Strict-Transport-Security: max-age` of answers over https (RFC 6797), never with subdomains.
     pub hsts: Option<Duration>,
+    /// What records its hosts get.
+    pub dns: RouteDns,
 }
 
 /// A host name or a set of them. Lower case, A-labels, no port and no trailing dot.

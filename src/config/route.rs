@@ -13,7 +13,7 @@ use super::schema::Definitions;
 use super::units::OrNone;
 use super::{
     Action, Backend, Conditions, Defaults, FieldEdits, HeaderEdits, HostPattern, Https, PartialTimeouts, PathPattern,
-    PathRewrite, Redirect, Respond, Rewrite, Route, Size, Timeouts, Weighted,
+    PathRewrite, Redirect, Respond, Rewrite, Route, RouteDns, Size, Timeouts, Weighted,
 };
 
 /// Routes of one file.
@@ -302,6 +302,7 @@ impl Draft {
             log,
             https: https.unwrap_or(*default_https),
             hsts,
+            dns: RouteDns::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::problem::{Problem, Refused, Severity};
 use super::route::{Content, Identity, Slot};
 use super::{
     AccessLog, Action, Conditions, Config, Defaults, Drain, HeaderEdits, HostPattern, Https, Limits, PathPattern,
-    Rewrite, Route, Timeouts, Tls, Trust,
+    Rewrite, Route, RouteDns, Timeouts, Tls, Trust,
 };
 
 /// A routes file that was read, with what is wrong in it.
@@ -63,6 +63,7 @@ impl Parsed {
                 drain: drain.or_else(|| last.map(|last| last.drain.clone()))?,
                 access_log: access_log.or_else(|| last.map(|last| last.access_log.clone()))?,
                 tls: tls.or_else(|| last.map(|last| last.tls.clone()))?,
+                dns: super::Dns::default(),
             })
         })();
         let Some(mut config) = config else { return Err(Refused { problems }) };
@@ -164,5 +165,6 @@ fn tombstone(line: u32, host: HostPattern, path: PathPattern, conditions: Condit
         log: true,
         https: Https::Auto,
         hsts: None,
+        dns: RouteDns::Unknown,
     }
 }

@@ -1,12 +1,15 @@
 //! From start to end: what readiness waits for, and the stages in which the process ends.
 //!
 //! Doors: [`Readiness`] for whoever is ready or not, [`Lifecycle`] for the one that runs the process, and the
-//! `watch::Receiver<Stage>` that it hands out for whoever must act when the end comes.
+//! `watch::Receiver<Stage>` that it hands out for whoever must act when the end comes; [`Right`] for whoever writes to what
+//! all processes share.
 
+mod leadership;
 mod readiness;
 mod signals;
 mod stages;
 
+pub use leadership::{Leadership, Lost, Permit, Right};
 pub use readiness::{Condition, Readiness};
 pub use signals::{Signal, Signals};
 pub use stages::{Ended, Lifecycle, REQUESTS, Stage, TUNNELS};

@@ -18,7 +18,7 @@ impl RouteTable {
     /// The table of a configuration. `generation` tells it from the tables before and after.
     pub fn build(config: &Config, generation: u64) -> Result<RouteTable, Error> {
         // `defaults` are in the routes already
-        let Config { routes, defaults: _, trust, limits, drain, access_log, tls } = config;
+        let Config { routes, defaults: _, trust, limits, drain, access_log, tls, dns: _ } = config;
         let mut draft = Draft::for_routes(routes);
         for route in routes {
             draft.add(route)?;

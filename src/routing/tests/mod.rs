@@ -70,6 +70,7 @@ fn route(hosts: &str, text: &str) -> Route {
         log: true,
         https: Https::Auto,
         hsts: None,
+        dns: crate::config::RouteDns::default(),
     }
 }
 

@@ -1,0 +1,34 @@
+//! The cluster's names at Cloudflare: look, plan, act. What is planned is pure and can be shown without being done.
+//!
+//! ```text
+//! Observer::observe ─► World ┐
+//! Settings ──────────────────┼► wanted ─► plan (with Holds) ─► apply: posts and patches, and only then deletes
+//! Cloudflare: zones, records ┘
+//! ```
+//!
+//! Rules that hold at every moment, whatever fails:
+//!
+//! - Only records that carry our [`Mark`] are changed or deleted.
+//! - A list that failed or is old changes nothing; every plan is made from fresh ones.
+//! - What would take most of a name's addresses away at once is held back until it was seen twice, and a name keeps its
+//!   last address.
+//! - Nothing is written without a [`Permit`](crate::lifecycle::Permit), asked for before connecting and again when the
+//!   head of the request is written.
+
+mod call;
+mod error;
+mod mark;
+mod plan;
+mod record;
+mod settings;
+mod transport;
+mod world;
+
+pub use call::{Batch, MAX_BATCH, Patch, Post, Which};
+pub use error::{Error, Kind, Permission};
+pub use mark::Mark;
+pub use plan::{Change, Conflict, Draft, Held, Plan, Reason, Swap, ZonePlan};
+pub use record::{Record, RecordType, Usage, Zone, ZoneId};
+pub use settings::{Addresses, Settings};
+pub use transport::{Connection, Fault, MAX_ANSWER, Transport};
+pub use world::{Host, Node, Observer, Unobserved, World};

@@ -1,0 +1,96 @@
+//! What there is at Cloudflare: zones and the records in them.
+//!
+//! Names are in lower case and A-labels, without a dot at the end, and absolute; a wildcard is `*.example.com`.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Identifier of a zone: 32 hexadecimal digits.
+pub type ZoneId = Arc<str>;
+
+/// A zone that the credentials can see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// By which it is called in every request.
+    pub id: ZoneId,
+    /// Its apex, such as `example.com`.
+    pub name: String,
+    /// How many records it may have, when Cloudflare tells.
+    pub usage: Option<Usage>,
+}
+
+/// How full a zone is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Records of every kind, whoever made them.
+    pub used: u32,
+    /// The most of them.
+    pub quota: u32,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// By which it is changed and deleted.
+    pub id: String,
+    /// Where it is.
+    pub zone: ZoneId,
+    /// Whose it is.
+    pub name: String,
+    /// What it holds.
+    pub kind: RecordType,
+    /// An address in its one form, or a name; as Cloudflare wrote it for a type that is not ours.
+    pub content: String,
+    /// Seconds; 1 is automatic, and what a proxied record has whatever was asked for.
+    pub ttl: u32,
+    /// Cloudflare's edge stands in front of it.
+    pub proxied: bool,
+    /// What its makers wrote beside it.
+    pub comment: Option<String>,
+}
+
+/// The type of a record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordType {
+    /// An IPv4 address.
+    A,
+    /// An IPv6 address.
+    Aaaa,
+    /// Another name.
+    Cname,
+    /// One that gatepost never makes and never touches.
+    Other(Box<str>),
+}
+
+impl RecordType {
+    /// By its name in RFC 1035 and its followers.
+    pub fn of(name: &str) -> RecordType {
+        match name {
+            "A" => RecordType::A,
+            "AAAA" => RecordType::Aaaa,
+            "CNAME" => RecordType::Cname,
+            other => RecordType::Other(other.into()),
+        }
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            RecordType::A => "A",
+            RecordType::Aaaa => "AAAA",
+            RecordType::Cname => "CNAME",
+            RecordType::Other(name) => name,
+        }
+    }
+
+    /// It holds an address.
+    pub fn is_address(&self) -> bool {
+        matches!(self, RecordType::A | RecordType::Aaaa)
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
