@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 
 use super::route::{HistogramSum, RouteSum};
 use super::worker::{Tally, Worker};
-use super::{CertificateMetrics, Shared, lock};
+use super::{CertificateMetrics, DnsMetrics, Shared, lock};
 
 /// The collector over all shards.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ impl Collector for Shards {
         text.events(&workers)?;
         text.config(&self.0)?;
         text.certificates(&self.0.certificates)?;
+        text.dns(&self.0.dns)?;
         text.process(&self.0)
     }
 }
@@ -176,6 +177,26 @@ impl Text<'_> {
             "Hosts with a certificate here that another node is not known to have, so they are not sent to https",
             not_everywhere,
         )
+    }
+
+    fn dns(&mut self, dns: &DnsMetrics) -> fmt::Result {
+        let state = dns.state();
+        let mut records =
+            self.family("gatepost_dns_records", "Records at Cloudflare that are ours, by zone", MetricType::Gauge)?;
+        for (zone, count) in &state.records {
+            records.encode_family(&[("zone", zone.as_str())])?.encode_gauge(count)?;
+        }
+        self.gauge("gatepost_dns_held", "Addresses at Cloudflare that are to go and stay for now", state.held)?;
+        self.gauge("gatepost_dns_conflicts", "Names that cannot be as they are wanted", state.conflicts)?;
+        if let Some(seconds) = state.last_success {
+            self.gauge(
+                "gatepost_dns_last_success_seconds",
+                "When the records at Cloudflare were last found or made as they should be, as Unix time",
+                seconds,
+            )?;
+        }
+        self.tally("gatepost_dns_writes", "Records written at Cloudflare", "kind", std::iter::once(&dns.writes))?;
+        self.tally("gatepost_dns_errors", "Rounds that did not come to their end", "kind", std::iter::once(&dns.errors))
     }
 
     fn process(&mut self, shared: &Shared) -> fmt::Result {

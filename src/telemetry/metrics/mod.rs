@@ -5,6 +5,7 @@
 //! it; the sum over workers is made when somebody reads.
 
 mod collect;
+mod dns;
 mod route;
 mod worker;
 
@@ -16,6 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
 
+pub use dns::DnsMetrics;
 pub use route::RouteShard;
 pub use worker::{Worker, labels};
 
@@ -39,6 +41,7 @@ struct Shared {
     workers: Mutex<Vec<Arc<Worker>>>,
     config: ConfigMetrics,
     certificates: CertificateMetrics,
+    dns: DnsMetrics,
     lines_dropped: Mutex<Option<Arc<AtomicU64>>>,
 }
 
@@ -57,6 +60,7 @@ impl Metrics {
             workers: Mutex::default(),
             config: ConfigMetrics::default(),
             certificates: CertificateMetrics::default(),
+            dns: DnsMetrics::default(),
             lines_dropped: Mutex::default(),
         });
         let mut registry = Registry::default();
@@ -89,6 +93,11 @@ impl Metrics {
     /// What the control plane tells of certificates.
     pub fn certificates(&self) -> &CertificateMetrics {
         &self.shared.certificates
+    }
+
+    /// What the control plane tells of the records at Cloudflare.
+    pub fn dns(&self) -> &DnsMetrics {
+        &self.shared.dns
     }
 
     /// Where the access log counts the lines that it had to drop.
