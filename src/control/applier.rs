@@ -12,6 +12,7 @@ use super::outcome::{Outcome, Verdict, naming};
 use super::state::{Saved, State};
 use super::{Section, Sections, guard, outcome};
 use crate::config::{self, Config, Problem, Severity, Tls};
+use crate::dns::Wish;
 use crate::lifecycle::Condition;
 use crate::published::Writer;
 use crate::routing::RouteTable;
@@ -29,7 +30,7 @@ pub struct Applier {
     /// What `state` has or will soon have on disk.
     saved: Saved,
     /// The configuration that serves.
-    last: Option<Config>,
+    last: Option<Arc<Config>>,
     generation: u64,
     /// Host and path pairs that serve.
     routes: usize,
@@ -42,6 +43,12 @@ pub struct Applier {
     sections: watch::Sender<Option<Section>>,
     /// For other nodes.
     generations: watch::Sender<u64>,
+    /// For whoever keeps names pointing here.
+    wishes: watch::Sender<Option<Wish>>,
+    /// The text that was judged last is what serves, whole.
+    is_whole: bool,
+    /// The source itself has been heard; what an earlier process kept is not its word.
+    is_heard: bool,
 }
 
 /// A text that was found good enough to serve.
@@ -72,12 +79,20 @@ impl Applier {
             gone: false,
             sections: watch::Sender::new(None),
             generations: watch::Sender::new(0),
+            wishes: watch::Sender::new(None),
+            is_whole: false,
+            is_heard: false,
         }
     }
 
     /// Where the generation that serves is told.
     pub fn generations(&self) -> watch::Receiver<u64> {
         self.generations.subscribe()
+    }
+
+    /// Where the configuration that serves is told, from the first word of the source on.
+    pub fn wishes(&self) -> watch::Receiver<Option<Wish>> {
+        self.wishes.subscribe()
     }
 
     /// Where the `tls` section is told whenever it changes.
@@ -116,11 +131,18 @@ impl Applier {
 
     /// The configuration that serves.
     pub fn config(&self) -> Option<&Config> {
-        self.last.as_ref()
+        self.last.as_deref()
     }
 
     /// Judges `text` and publishes what is good of it. `origin` is the name that problems give the text.
     pub fn apply(&mut self, text: &str, origin: &str) -> Outcome {
+        self.is_heard = true;
+        let outcome = self.apply_any(text, origin);
+        self.tell_wish();
+        outcome
+    }
+
+    fn apply_any(&mut self, text: &str, origin: &str) -> Outcome {
         let hash = self.hasher.hash_one(text);
         if let Some((seen, good)) = self.seen
             && seen == hash
@@ -135,7 +157,10 @@ impl Applier {
                 self.save(text, whole);
                 outcome
             }
-            Err(problems) => self.outcome(Verdict::Refused, problems),
+            Err(problems) => {
+                self.is_whole = false;
+                self.outcome(Verdict::Refused, problems)
+            }
         };
         self.seen = Some((hash, outcome.verdict == Verdict::Applied));
         self.tell(&outcome, origin);
@@ -156,6 +181,8 @@ impl Applier {
             }
             Err(error) => self.outcome(Verdict::Refused, vec![whole_file(what, error.to_string())]),
         };
+        self.is_heard = true;
+        self.tell_wish();
         tracing::warn!(source = what, "There are no routes yet: every host is answered with 404");
         self.metrics.config().set_ok(outcome.verdict == Verdict::Applied);
         self.metrics.config().reloaded(outcome.verdict.as_str());
@@ -164,11 +191,14 @@ impl Applier {
 
     /// The source had routes and has none any more: everything stays, and that is said once.
     pub fn gone(&mut self, what: &str) -> Outcome {
+        self.is_heard = true;
         if std::mem::replace(&mut self.gone, true) {
             return self.outcome(Verdict::Unchanged, Vec::new());
         }
         let kept = format!("is gone; the {} routes of generation {} stay as they are", self.routes, self.generation);
         let outcome = self.outcome(Verdict::Refused, vec![whole_file(what, kept)]);
+        self.is_whole = false;
+        self.tell_wish();
         self.tell(&outcome, what);
         outcome
     }
@@ -181,6 +211,8 @@ impl Applier {
         }
         self.gone = false;
         self.seen = Some((hash, false));
+        (self.is_heard, self.is_whole) = (true, false);
+        self.tell_wish();
         let outcome = self.outcome(Verdict::Refused, vec![whole_file(origin, message.to_owned())]);
         self.tell(&outcome, origin);
         outcome
@@ -201,7 +233,7 @@ impl Applier {
             // a generation means the same table before and after the restart
             let behind = saved.texts.len() - place;
             self.generation = self.generation.max(saved.generation.saturating_sub(behind as u64));
-            outcome = Some(self.apply(text, origin));
+            outcome = Some(self.apply_any(text, origin));
         }
         if self.last.is_none() {
             // nothing of it can be used by this version: as if it had not been there
@@ -225,7 +257,7 @@ impl Applier {
         let options =
             config::Options { refuse_local_backends: !self.allow_local_backends, refuse_files: !self.allow_files };
         let parsed = config::parse_with(text, origin, &options).map_err(|refused| refused.problems)?;
-        let last = self.last.as_ref();
+        let last = self.last.as_deref();
         let (mut config, mut problems) = parsed.settle(last).map_err(|refused| refused.problems)?;
         if !self.allow_local_backends {
             problems.extend(guard::refuse_own(&mut config, last, origin, is_own));
@@ -249,10 +281,23 @@ impl Applier {
         self.routes = table.routes().len();
         self.tell_section(&config.tls, is_whole);
         self.generations.send_replace(self.generation);
-        self.last = Some(config);
+        self.last = Some(Arc::new(config));
+        self.is_whole = is_whole;
         self.metrics.retain(table.routes().iter().map(|route| &*route.label));
         self.ready.set(true);
         self.outcome(verdict, problems)
+    }
+
+    fn tell_wish(&self) {
+        let Some(config) = self.last.as_ref().filter(|_| self.is_heard) else { return };
+        let wish = Wish { config: Arc::clone(config), is_whole: self.is_whole };
+        self.wishes.send_if_modified(|told| {
+            let is_news = told.as_ref().is_none_or(|told| !told.is_same(&wish));
+            if is_news {
+                *told = Some(wish);
+            }
+            is_news
+        });
     }
 
     fn tell_section(&self, tls: &Tls, is_whole: bool) {
@@ -273,6 +318,7 @@ impl Applier {
     }
 
     fn unchanged(&mut self, good: bool) -> Outcome {
+        self.is_whole = good;
         if std::mem::take(&mut self.gone) {
             tracing::info!(generation = self.generation, "The routes are back, unchanged");
             self.metrics.config().set_ok(good);

@@ -22,6 +22,7 @@ mod plan;
 mod record;
 mod settings;
 mod transport;
+mod wish;
 mod world;
 
 pub use call::{Batch, MAX_BATCH, Patch, Post, Which};
@@ -31,4 +32,5 @@ pub use plan::{Change, Conflict, Draft, Held, Plan, Reason, Swap, ZonePlan};
 pub use record::{Record, RecordType, Usage, Zone, ZoneId};
 pub use settings::{Addresses, Settings};
 pub use transport::{Connection, Fault, MAX_ANSWER, Transport};
+pub use wish::Wish;
 pub use world::{Host, Node, Observer, Unobserved, World};

@@ -241,3 +241,48 @@ fn what_was_kept_of_another_config_map_or_is_damaged_is_not_served() {
     assert_eq!(damaged.applier.restore("ConfigMap edge/gatepost", "routes.yaml"), None);
     assert_eq!(damaged.apply(GOOD).generation, 1);
 }
+
+/// Hosts of what is told to whoever keeps names, and whether somebody wrote just that; `None` before the source was heard.
+fn wish(applier: &Applier) -> Option<(usize, bool)> {
+    applier.wishes().borrow().as_ref().map(|wish| (wish.config.routes.len(), wish.is_whole))
+}
+
+#[test]
+fn names_are_kept_by_what_the_source_says_and_a_text_that_is_partly_bad_or_gone_is_not_taken_for_whole() {
+    let mut fixture = fixture();
+    assert_eq!(wish(&fixture.applier), None);
+    fixture.apply(GOOD);
+    assert_eq!(wish(&fixture.applier), Some((2, true)));
+    fixture.apply(PARTLY);
+    assert_eq!(wish(&fixture.applier), Some((3, false)));
+    fixture.apply(GOOD);
+    fixture.apply("routes: [");
+    assert_eq!(wish(&fixture.applier), Some((2, false)));
+    fixture.apply(GOOD);
+    assert_eq!(wish(&fixture.applier), Some((2, true)));
+    fixture.applier.gone("ConfigMap edge/gatepost");
+    assert_eq!(wish(&fixture.applier), Some((2, false)));
+    fixture.apply(GOOD);
+    assert_eq!(wish(&fixture.applier), Some((2, true)));
+    fixture.applier.unusable("ConfigMap edge/gatepost", "the key is missing");
+    assert_eq!(wish(&fixture.applier), Some((2, false)));
+}
+
+#[test]
+fn what_an_earlier_process_kept_is_no_word_of_the_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = || {
+        let Fixture { applier, .. } = fixture();
+        applier.keep_in(dir.path()).unwrap()
+    };
+    let mut earlier = kept();
+    earlier.restore("here", "routes.yaml");
+    earlier.apply(GOOD, "routes.yaml");
+    drop(earlier);
+    let mut later = kept();
+    later.restore("here", "routes.yaml");
+    assert!(later.has_table());
+    assert_eq!(wish(&later), None);
+    later.apply(GOOD, "routes.yaml");
+    assert_eq!(wish(&later), Some((2, true)));
+}
