@@ -3,6 +3,7 @@
 //! Names are in lower case and A-labels, without a dot at the end, and absolute; a wildcard is `*.example.com`.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// Identifier of a zone: 32 hexadecimal digits.
@@ -62,6 +63,17 @@ pub enum RecordType {
     Other(Box<str>),
 }
 
+impl Record {
+    /// What it holds, when that is an address of its type.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.kind {
+            RecordType::A => self.content.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+            RecordType::Aaaa => self.content.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+            RecordType::Cname | RecordType::Other(_) => None,
+        }
+    }
+}
+
 impl RecordType {
     /// By its name in RFC 1035 and its followers.
     pub fn of(name: &str) -> RecordType {
@@ -81,6 +93,11 @@ impl RecordType {
             RecordType::Cname => "CNAME",
             RecordType::Other(name) => name,
         }
+    }
+
+    /// Of the record that holds this address.
+    pub fn of_address(address: IpAddr) -> RecordType {
+        if address.is_ipv4() { RecordType::A } else { RecordType::Aaaa }
     }
 
     /// It holds an address.
