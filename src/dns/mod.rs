@@ -17,20 +17,24 @@
 
 mod call;
 mod error;
+mod holds;
 mod mark;
 mod plan;
 mod record;
 mod settings;
 mod transport;
+mod wanted;
 mod wish;
 mod world;
 
 pub use call::{Batch, MAX_BATCH, Patch, Post, Which};
 pub use error::{Error, Kind, Permission};
+pub use holds::{HOLD, Holds};
 pub use mark::Mark;
-pub use plan::{Change, Conflict, Draft, Held, Plan, Reason, Swap, ZonePlan};
+pub use plan::{Change, Conflict, Draft, Held, Plan, Reason, Rules, Swap, ZonePlan, plan, plan_release};
 pub use record::{Record, RecordType, Usage, Zone, ZoneId};
 pub use settings::{Addresses, Settings};
 pub use transport::{Connection, Fault, MAX_ANSWER, Transport};
+pub use wanted::{Target, Wanted, WantedName, WantedZone};
 pub use wish::Wish;
 pub use world::{Host, Node, Observer, Unobserved, World};

@@ -1,6 +1,18 @@
 //! What is to be done, and what is not and why: [`Plan`]. It is a value; nobody has done anything yet.
+//!
+//! Doors: [`plan`], which makes it of what is wanted and what is there, and [`plan_release`], by which everything of ours
+//! goes.
+
+mod addresses;
+mod alias;
+mod diff;
+mod found;
+mod make;
+mod unwanted;
 
 use std::net::IpAddr;
+
+pub use self::make::{Rules, plan, plan_release};
 
 use super::{Record, RecordType, Usage, Zone};
 
@@ -135,6 +147,16 @@ pub enum Conflict {
         wanted: usize,
         /// How many may be.
         room: usize,
+    },
+    /// A record of ours would have to go for what is wanted, and nothing is ever deleted.
+    #[error("{name}: our record {kind} {content} is in the way, and `policy: upsert` takes nothing away")]
+    Kept {
+        /// Whose it is.
+        name: String,
+        /// Its type.
+        kind: RecordType,
+        /// What it holds.
+        content: String,
     },
     /// No node can be published, so nothing is known of where the names should point.
     #[error("{name}: no node is ready, uncordoned and serves with an address that may be published")]

@@ -1,0 +1,33 @@
+//! Names that nobody wants any more, and those of which nobody can tell.
+
+use super::diff::Diff;
+use crate::dns::Record;
+
+impl Diff<'_> {
+    /// A name that is not among the wanted ones: what is marked goes, addresses after the hold. There is no floor: a name
+    /// that was taken out of the settings may be without an address.
+    pub(super) fn unwanted(&mut self, name: &str, records: &[&Record]) {
+        let found = self.found(records, |_| false);
+        if !self.takes_away() {
+            return;
+        }
+        if self.rules.hosts_are_whole {
+            self.delete(found.aliases.iter().copied());
+        }
+        self.delete(found.broken.iter().copied());
+        let addresses: Vec<_> = found.addresses.keys().copied().collect();
+        if addresses.is_empty() {
+            return;
+        }
+        let verdict = self.holds.weigh((&self.zone.id, name), &found.addresses, &addresses, self.now);
+        self.hold(name, verdict.held, addresses.len(), false);
+        for address in verdict.go {
+            self.delete(found.addresses.get(&address).into_iter().flatten().copied());
+        }
+    }
+
+    /// A name of which nobody can tell what it should be: nothing happens to it.
+    pub(super) fn as_it_is(&mut self, records: &[&Record]) {
+        self.found(records, |_| false);
+    }
+}
