@@ -16,6 +16,7 @@
 //!   head of the request is written.
 
 mod call;
+mod cloudflare;
 mod error;
 mod holds;
 mod mark;
@@ -28,6 +29,7 @@ mod wish;
 mod world;
 
 pub use call::{Batch, MAX_BATCH, Patch, Post, Which};
+pub use cloudflare::{Cloudflare, Credentials, DEFAULT_ENDPOINT, Endpoint, Https, InvalidEndpoint, Link};
 pub use error::{Error, Kind, Permission};
 pub use holds::{HOLD, Holds};
 pub use mark::Mark;
