@@ -33,6 +33,7 @@ enum Kind {
         key: Secret,
         email: String,
     },
+    Lacking(Permission),
 }
 
 impl Credentials {
@@ -74,12 +75,18 @@ impl Credentials {
         Credentials::new(Some(token.to_owned()), None, None, None)
     }
 
+    /// None, and why: whatever needs some is refused with that, and the process goes on.
+    pub fn lacking(why: Permission) -> Credentials {
+        Credentials(Kind::Lacking(why))
+    }
+
     /// What a request carries.
     pub(super) fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, Permission> {
         match &self.0 {
             Kind::Token(token) => Ok(vec![(AUTHORIZATION, bearer(token)?)]),
             Kind::File(file) => Ok(vec![(AUTHORIZATION, bearer(&read(file)?)?)]),
             Kind::Key { key, email } => Ok(vec![(KEY, sensitive(key)?), (EMAIL, sensitive(email)?)]),
+            Kind::Lacking(why) => Err(why.clone()),
         }
     }
 }
@@ -90,6 +97,7 @@ impl fmt::Debug for Credentials {
             Kind::Token(_) => f.write_str("Credentials(an API token)"),
             Kind::File(file) => write!(f, "Credentials(an API token in {})", file.display()),
             Kind::Key { .. } => f.write_str("Credentials(a global API key)"),
+            Kind::Lacking(why) => write!(f, "Credentials({why})"),
         }
     }
 }

@@ -1,0 +1,183 @@
+//! The records at Cloudflare by hand: what `gatepost dns` does. Doors: [`plan`], [`apply`], [`release`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use tokio::time::Instant;
+
+use super::settings::{DnsSettings, Source};
+use crate::config::{self, Severity};
+use crate::control::{self, ConfigMapName, Kubernetes, Observing};
+use crate::dns::cloudflare::{Cloudflare, Https};
+use crate::dns::{Applied, Keeper, Mark, Plan, Planned, Settings, Wish};
+use crate::lifecycle::{Permit, Right};
+
+/// What is looked at, and by whose rights.
+#[derive(Debug, Clone)]
+pub struct Dns {
+    /// Where the routes are.
+    pub source: Source,
+    /// How to reach the cluster from outside.
+    pub kubeconfig: Option<PathBuf>,
+    /// The namespace that gatepost runs in.
+    pub namespace: Option<String>,
+    /// Flags and credentials.
+    pub settings: DnsSettings,
+}
+
+/// Why nothing was done, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DnsError(String);
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// How many records were made.
+    pub added: usize,
+    /// How many became different ones.
+    pub changed: usize,
+    /// How many are gone.
+    pub deleted: usize,
+    /// What went wrong.
+    pub problems: Vec<String>,
+    /// Somebody was asked and said no.
+    pub is_refused: bool,
+}
+
+/// What the DNS sync would change now.
+///
+/// # Errors
+/// The cluster, the routes or Cloudflare could not be read.
+pub fn plan(dns: Dns) -> Result<Plan, DnsError> {
+    run(async {
+        let mut hand = Hand::new(dns).await?;
+        Ok(hand.plan().await?.plan)
+    })
+}
+
+/// Does it once. `may_do` is asked before each time that something is written; `told` hears what takes long.
+///
+/// # Errors
+/// Nothing could be planned.
+pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str)) -> Result<Kept, DnsError> {
+    run(async {
+        let mut hand = Hand::new(dns).await?;
+        let mut kept = Kept::default();
+        let planned = hand.plan().await?;
+        if !planned.plan.is_empty() && !hand.apply(&planned, &mut may_do, &mut kept).await {
+            return Ok(kept);
+        }
+        // what is held goes when it was seen twice: nobody else looks a second time
+        if let Some(due) = hand.keeper.held_until() {
+            let seconds = due.saturating_duration_since(Instant::now()).as_secs();
+            told(&format!("Most of the addresses of a name would go: looking again in {seconds} s"));
+            tokio::time::sleep_until(due).await;
+            let planned = hand.plan().await?;
+            if !planned.plan.is_empty() {
+                hand.apply(&planned, &mut may_do, &mut kept).await;
+            }
+        }
+        Ok(kept)
+    })
+}
+
+/// Takes away every record that is ours.
+///
+/// # Errors
+/// The records could not be read.
+pub fn release(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, _told: impl Fn(&str)) -> Result<Kept, DnsError> {
+    run(async {
+        let mut hand = Hand::new(dns).await?;
+        let planned = hand.keeper.plan_release(&hand.permit).await?;
+        let mut kept = Kept::default();
+        if !planned.plan.is_empty() {
+            hand.apply(&planned, &mut may_do, &mut kept).await;
+        }
+        Ok(kept)
+    })
+}
+
+fn run<T>(task: impl Future<Output = anyhow::Result<T>>) -> Result<T, DnsError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| DnsError(format!("no runtime: {error}")))?;
+    runtime.block_on(task).map_err(|error| DnsError(format!("{error:#}")))
+}
+
+/// Somebody who keeps the records by hand.
+struct Hand {
+    keeper: Keeper<Https>,
+    observer: Observing,
+    wish: Wish,
+    settings: Settings,
+    permit: Permit,
+}
+
+impl Hand {
+    async fn new(dns: Dns) -> anyhow::Result<Hand> {
+        let Dns { source, kubeconfig, namespace, settings } = dns;
+        let kubernetes = Kubernetes::connect(kubeconfig.as_deref(), namespace.as_deref()).await?;
+        let wish = match &source {
+            Source::File(path) => of_file(path)?,
+            Source::ConfigMap { namespace, name, kubeconfig: _ } => {
+                let name = ConfigMapName { namespace: namespace.clone(), name: name.clone() };
+                let text = control::read_routes(&kubernetes, &name).await?;
+                wish(&text, control::KEY)?
+            }
+        };
+        let cluster = control::cluster_uid(&kubernetes).await.context("whose records are ours is not known")?;
+        let mark = Mark::new(&cluster, kubernetes.namespace());
+        let cloudflare = cloudflare(&settings)?;
+        let flags = settings.flags;
+        let settings = Settings::of(&wish.config.dns, &flags);
+        let permit = Right::own().permit()?;
+        let observer = Observing::new(kubernetes);
+        Ok(Hand { keeper: Keeper::new(cloudflare, mark), observer, wish, settings, permit })
+    }
+
+    async fn plan(&mut self) -> anyhow::Result<Planned> {
+        if self.settings.names.is_empty() {
+            bail!("no name is to point at the nodes: write `dns: {{names: [kubernetes.example.com]}}` into the routes, or give --dns-name");
+        }
+        let wanted = (&self.wish, &self.settings);
+        Ok(self.keeper.plan(&self.permit, wanted, &mut self.observer).await?)
+    }
+
+    /// Does it, if it may be done. Whether it was.
+    async fn apply(&mut self, planned: &Planned, may_do: &mut impl FnMut(&Plan) -> bool, kept: &mut Kept) -> bool {
+        if !may_do(&planned.plan) {
+            kept.is_refused = true;
+            return false;
+        }
+        let Applied { added, changed, deleted, undone, failed } = self.keeper.apply(&self.permit, planned).await;
+        kept.added += added;
+        kept.changed += changed;
+        kept.deleted += deleted;
+        kept.problems.extend(undone.iter().map(|(name, error)| format!("{name}: {error}")));
+        kept.problems.extend(failed.map(|error| error.to_string()));
+        true
+    }
+}
+
+/// A client with these credentials.
+pub(super) fn cloudflare(settings: &DnsSettings) -> anyhow::Result<Cloudflare<Https>> {
+    let _ = settings;
+    bail!("not yet")
+}
+
+fn of_file(path: &Path) -> anyhow::Result<Wish> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    wish(&text, &path.display().to_string())
+}
+
+/// Reads routes as a process would that has not served anything yet.
+fn wish(text: &str, origin: &str) -> anyhow::Result<Wish> {
+    let settled = config::parse(text, origin).and_then(|parsed| parsed.settle(None));
+    let (config, problems) = settled.map_err(|refused| {
+        let lines: Vec<String> = refused.problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the routes cannot be used:\n{}", lines.join("\n"))
+    })?;
+    let is_whole = !problems.iter().any(|problem| problem.severity == Severity::Error);
+    Ok(Wish { config: Arc::new(config), is_whole })
+}

@@ -1,0 +1,223 @@
+//! One look at Cloudflare, what it comes to, and doing that. Doors: [`Keeper::plan`] writes nothing, [`Keeper::apply`] does
+//! what was planned.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::apply::{Applying, Done};
+use super::cloudflare::Cloudflare;
+use super::memory::Memory;
+use super::{
+    Conflict, Error, Holds, Mark, Observer, Plan, Record, Rules, Settings, Transport, Wanted, Which, Wish, World, Zone, ZoneId,
+    ZonePlan, hosts, plan, plan_release,
+};
+use crate::lifecycle::Permit;
+
+/// Everything is compared again so often, also what nobody has told of: a person may have edited a record.
+const COMPARE: Duration = Duration::from_secs(10 * 60);
+
+/// A zone that is missing may have been added a moment ago.
+const ZONELESS: Duration = Duration::from_secs(60);
+
+/// Keeps the records of one installation.
+pub struct Keeper<T: Transport> {
+    cloudflare: Cloudflare<T>,
+    mark: Mark,
+    holds: Holds,
+    memory: Memory,
+    zones: Option<Zones>,
+    /// Zones in which there was a record of ours.
+    ours: BTreeSet<ZoneId>,
+}
+
+/// Every zone that the credentials see.
+struct Zones {
+    all: Vec<Zone>,
+    /// Then everything is compared again.
+    until: Instant,
+}
+
+/// What a plan was made of and came to.
+#[derive(Debug)]
+pub struct Planned {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The records that it was planned by.
+    records: Vec<Record>,
+}
+
+/// What was done, whether or not all of it was.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// How many records were made.
+    pub added: usize,
+    /// How many became different ones.
+    pub changed: usize,
+    /// How many are gone.
+    pub deleted: usize,
+    /// Names of which something was refused, with the first thing that Cloudflare said.
+    pub undone: BTreeMap<String, Error>,
+    /// The first thing that went wrong beside those; what does not hang on it was done.
+    pub failed: Option<Error>,
+}
+
+impl<T: Transport> Keeper<T> {
+    /// Knows nothing yet.
+    pub fn new(cloudflare: Cloudflare<T>, mark: Mark) -> Keeper<T> {
+        Keeper {
+            cloudflare,
+            mark,
+            holds: Holds::default(),
+            memory: Memory::default(),
+            zones: None,
+            ours: BTreeSet::new(),
+        }
+    }
+
+    /// Lets go of everything that it knows, and of the connection: what was learned in one term says nothing of the next.
+    pub fn forget(&mut self) {
+        self.cloudflare.close();
+        (self.holds, self.memory) = (Holds::default(), Memory::default());
+        (self.zones, self.ours) = (None, BTreeSet::new());
+    }
+
+    /// What is to be done so that the records are as `wish` and `settings` want them. The cluster is looked at last: which
+    /// nodes serve changes faster than records do, and a plan by old news would take away what is needed now.
+    ///
+    /// # Errors
+    /// A list failed. There is no plan of half a list.
+    pub async fn plan(
+        &mut self,
+        permit: &Permit,
+        (wish, settings): (&Wish, &Settings),
+        observer: &mut impl Observer,
+    ) -> Result<Planned, Error> {
+        let hosts = hosts(&wish.config.routes);
+        let zones = self.zones(permit).await?;
+        // in which zones something is wanted does not hang on the nodes
+        let wanted = Wanted::of(settings, &World::default(), &hosts, &zones.all);
+        let records = self.look(permit, &wanted).await?;
+        let world = observer.observe().await?;
+        let zones = self.zones.as_ref().map_or(&[][..], |zones| &zones.all);
+        let wanted = Wanted::of(settings, &world, &hosts, zones);
+        let rules = Rules {
+            mark: &self.mark,
+            policy: settings.policy,
+            adopt: settings.adopt,
+            min_addresses: settings.min_addresses,
+            hosts_are_whole: wish.is_whole,
+        };
+        let plan = plan(&wanted, &records, &rules, &mut self.holds, Instant::now());
+        let lacks_zone = plan.conflicts.iter().any(|conflict| matches!(conflict, Conflict::NoZone { .. }));
+        if let Some(zones) = self.zones.as_mut().filter(|_| lacks_zone) {
+            zones.until = zones.until.min(Instant::now() + ZONELESS);
+        }
+        Ok(Planned { plan, records })
+    }
+
+    /// What is to be done so that nothing of ours is left.
+    ///
+    /// # Errors
+    /// A list failed.
+    pub async fn plan_release(&mut self, permit: &Permit) -> Result<Planned, Error> {
+        self.zones = None;
+        let all = self.zones(permit).await?.all.clone();
+        let mut records = Vec::new();
+        for zone in &all {
+            records.extend(self.cloudflare.records(permit, zone, Which::Marked(&self.mark)).await?);
+        }
+        Ok(Planned { plan: plan_release(&all, &records, &self.mark), records })
+    }
+
+    /// When something is to be looked at again, though nothing is heard.
+    pub fn due(&self) -> Instant {
+        let compare = self.zones.as_ref().map_or_else(|| Instant::now() + COMPARE, |zones| zones.until);
+        self.holds.due().map_or(compare, |due| due.min(compare))
+    }
+
+    /// When addresses that are held may go, if any are.
+    pub fn held_until(&self) -> Option<Instant> {
+        self.holds.due()
+    }
+
+    /// Does what was planned, zone by zone: what goes wrong in one does not hold up the next.
+    pub async fn apply(&mut self, permit: &Permit, planned: &Planned) -> Applied {
+        let mut applied = Applied::default();
+        for zone in planned.plan.zones.iter().filter(|zone| !zone.is_empty()) {
+            let mut done = Done::default();
+            let mut applying = Applying { cloudflare: &mut self.cloudflare, permit, mark: &self.mark };
+            let result = applying.zone(zone, &planned.records, &mut done).await;
+            applied.added += done.added;
+            applied.changed += done.changed;
+            applied.deleted += done.deleted;
+            applied.undone.append(&mut done.undone);
+            self.learn(zone, done);
+            if let Err(error) = result {
+                let is_end = matches!(error, Error::NotLeader | Error::RateLimited { .. });
+                applied.failed = applied.failed.filter(|_| !is_end).or(Some(error));
+                // zones come and go, and credentials may see others than before
+                self.zones = None;
+                if is_end {
+                    break;
+                }
+            }
+        }
+        applied
+    }
+
+    /// The zones; looked for anew when everything is to be compared.
+    async fn zones(&mut self, permit: &Permit) -> Result<&mut Zones, Error> {
+        let known = self.zones.take().filter(|zones| Instant::now() < zones.until);
+        let zones = match known {
+            Some(zones) => zones,
+            None => {
+                let all = self.cloudflare.zones(permit).await?;
+                self.ours = all.iter().map(|zone| zone.id.clone()).collect();
+                Zones { all, until: Instant::now() + COMPARE }
+            }
+        };
+        Ok(self.zones.insert(zones))
+    }
+
+    /// The records of every zone in which something is wanted, and those of ours elsewhere.
+    async fn look(&mut self, permit: &Permit, wanted: &Wanted) -> Result<Vec<Record>, Error> {
+        let Some(zones) = &mut self.zones else { return Ok(Vec::new()) };
+        let relevant = wanted.zones.iter().filter(|zone| !zone.names.is_empty()).map(|zone| &zone.zone.id);
+        let relevant: BTreeSet<&ZoneId> = relevant.collect();
+        let mut records = Vec::new();
+        for zone in &mut zones.all {
+            let is_relevant = relevant.contains(&zone.id);
+            if is_relevant && zone.usage.is_none() {
+                zone.usage = self.cloudflare.usage(permit, zone).await?;
+            }
+            let which = if is_relevant { Which::All } else { Which::Marked(&self.mark) };
+            if is_relevant || self.ours.contains(&zone.id) {
+                let listed = self.cloudflare.records(permit, zone, which).await?;
+                records.extend(self.memory.over(&zone.id, listed, Instant::now()));
+            }
+        }
+        let is_ours = |record: &&Record| self.mark.owns(record.comment.as_deref());
+        self.ours = records.iter().filter(is_ours).map(|record| record.zone.clone()).collect();
+        Ok(records)
+    }
+
+    /// What the next plan must know of what was done.
+    fn learn(&mut self, plan: &ZonePlan, done: Done) {
+        let Done { added, changed: _, deleted, removed, written, gone, unknown, undone: _ } = done;
+        let now = Instant::now();
+        self.memory.wrote(&written, now);
+        self.memory.deleted(&plan.zone.id, &gone, now);
+        self.memory.forget(&unknown);
+        for record in &removed {
+            self.holds.removed(record, now);
+        }
+        let mut known = self.zones.iter_mut().flat_map(|zones| &mut zones.all);
+        let usage = known.find(|known| known.id == plan.zone.id).and_then(|known| known.usage.as_mut());
+        if let Some(usage) = usage {
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            usage.used = usage.used.saturating_add(count(added)).saturating_sub(count(deleted));
+        }
+    }
+}
