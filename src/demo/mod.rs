@@ -4,6 +4,7 @@
 
 mod apps;
 mod certificate;
+pub mod cloudflare;
 mod sha1;
 mod websocket;
 
