@@ -10,10 +10,11 @@ use super::read::{Decode, Reader, brief};
 use super::record::record;
 use super::route::Routes;
 use super::schema::{Definitions, one_of};
+use super::sections::DrainTimes;
 use super::units::OrNone;
 use super::{
-    AccessLog, Backend, Conditions, Defaults, Drain, HeaderEdits, HostPattern, Https, Limits, PartialTimeouts,
-    PathPattern, Redirect, Respond, Rewrite, Size, Tls, Trust, ValuePattern,
+    AccessLog, Backend, Conditions, Defaults, Dns, HeaderEdits, HostPattern, Https, Limits, PartialTimeouts,
+    PathPattern, Redirect, Respond, Rewrite, RouteDns, Size, Tls, Trust, ValuePattern,
 };
 
 record! {
@@ -28,19 +29,22 @@ record! {
         /// Bounds on what clients may do.
         "limits" limits: Limits,
         /// How long things may take to end.
-        "drain" drain: Drain,
+        "drain" drain: DrainTimes,
         /// What the access log says.
         "accessLog" access_log: AccessLog,
         /// Which certificates there are and for whom, and how TLS is spoken.
         "tls" tls: Tls,
+        /// Which names at Cloudflare point at the nodes.
+        "dns" dns: Dns,
     }
-    later ["dns"]
+    later []
     guessed [
         ("http", "`routes` at the top"),
         ("rules server servers sites", "`routes`"),
         ("log logging", "`accessLog`"),
         ("timeouts headers maxBody https", "it into `defaults`"),
         ("ssl certificates certificate certs", "`tls: {certificates: …}`"),
+        ("cloudflare externalDns external_dns", "`dns: {names: …}`"),
     ]
     rule json!({})
 }
@@ -81,11 +85,14 @@ record! {
         "https" https: Https,
         /// Tells browsers to come by https only. Off when it is left out.
         "hsts" hsts: Hsts,
+        /// What record at Cloudflare the hosts get: none with `false`, a proxied one with `{proxied: true}`; as the section
+        /// `dns` has it when it is left out.
+        "dns" dns: RouteDns,
     }
     later [
         "buffer", "retry", "balance", "sticky", "resolve", "health", "upstreamTls",
         "upstreamProxyProtocol", "allow", "deny", "rateLimit", "concurrency", "auth", "cors", "compress", "errors",
-        "maintenance", "dns", "mirror"
+        "maintenance", "mirror"
     ]
     guessed [
         ("service upstream proxy_pass proxyPass reverse_proxy to target app url server", "`backend`"),

@@ -10,6 +10,7 @@
 mod access_log;
 mod action;
 mod backend;
+mod dns;
 mod expression;
 mod fields;
 mod file;
@@ -28,6 +29,7 @@ mod route;
 mod schema;
 mod secret;
 mod sections;
+mod selector;
 mod settle;
 mod suggest;
 mod template;
@@ -40,6 +42,7 @@ mod tests;
 
 pub use access_log::{AccessLog, LogField, LogFormat};
 pub use backend::is_local;
+pub use dns::{dns_name, dns_ttl};
 pub use model::*;
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Refused, Severity};
 pub use schema::schema;
@@ -121,7 +124,7 @@ fn whole<'n>(node: &'n Node<'n>, bytes: usize, mut reader: Reader<'n>) -> Result
         Kind::Map(entries) => entries.iter().all(|entry| File::KEYS.contains(&&*entry.key)),
         _ => true,
     };
-    let Some(File { routes, defaults, trust, limits, drain, access_log, tls }) = file.filter(|_| known) else {
+    let Some(File { routes, defaults, trust, limits, drain, access_log, tls, dns }) = file.filter(|_| known) else {
         return Err(Refused { problems: reader.into_problems() });
     };
     let bad = routes.is_present();
@@ -149,6 +152,7 @@ fn whole<'n>(node: &'n Node<'n>, bytes: usize, mut reader: Reader<'n>) -> Result
         drain: section(drain),
         access_log: section(access_log),
         tls: section(tls),
+        dns: section(dns),
     };
     Ok(Parsed { problems: reader.into_problems(), bytes, routes, sections })
 }

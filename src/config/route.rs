@@ -64,6 +64,7 @@ pub(super) struct Draft {
     log: bool,
     https: Option<Https>,
     hsts: Option<std::time::Duration>,
+    dns: RouteDns,
 }
 
 impl Decode for Routes {
@@ -113,6 +114,7 @@ fn content<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Content {
         log,
         https,
         hsts,
+        dns,
     } = keys;
     // a wrong key is likely the one that is missing, and has been told
     let missing = (!has_wrong_key(node, RouteKeys::KEYS, RouteKeys::LATER)).then_some(node.place);
@@ -143,6 +145,7 @@ fn content<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Content {
             log: log.good().unwrap_or(true),
             https,
             hsts,
+            dns: dns.good().unwrap_or_default(),
         })),
         _ => Content::Bad(Identity { hosts, path, conditions }),
     }
@@ -276,7 +279,7 @@ impl Content {
 impl Draft {
     /// The route, with what it does not say from `defaults`.
     pub(super) fn complete(self, line: u32, defaults: &Defaults) -> Route {
-        let Draft { identity, action, rewrite, headers, timeouts, max_body, log, https, hsts } = self;
+        let Draft { identity, action, rewrite, headers, timeouts, max_body, log, https, hsts, dns } = self;
         let Identity { hosts, path, conditions } = identity;
         let Defaults {
             timeouts: default_timeouts,
@@ -302,7 +305,7 @@ impl Draft {
             log,
             https: https.unwrap_or(*default_https),
             hsts,
-            dns: RouteDns::default(),
+            dns,
         }
     }
 }

@@ -73,7 +73,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// Labels with dots between them, 253 characters at most; Kubernetes does not bound each: what Secrets are named by.
-fn is_subdomain(text: &str) -> bool {
+pub(super) fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_part)
 }
 

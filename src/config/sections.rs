@@ -1,6 +1,7 @@
 //! The sections beside `routes`: `defaults`, `trust`, `limits`, `drain` (`accessLog` has a file of its own).
 
 use std::net::IpAddr;
+use std::time::Duration as StdDuration;
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::schema::Definitions;
 use super::suggest::nearest;
 use super::units::{OrNone, Positive};
 use super::values::Whole;
-use super::{Defaults, Drain, Duration, HeaderEdits, Https, Limits, PartialTimeouts, Size, Trust};
+use super::{Defaults, Dns, Drain, Duration, HeaderEdits, Https, Limits, PartialTimeouts, Size, Trust};
 
 record! {
     /// How long each phase of a request may take.
@@ -287,34 +288,60 @@ impl Decode for Limits {
 
 // === drain ===
 
+/// Seconds that an automatic TTL comes to (developers.cloudflare.com, "Time to Live").
+const AUTOMATIC_TTL: u32 = 300;
+
+/// For a change at Cloudflare to be seen, beside the TTL of what was there before.
+const SEEN: StdDuration = StdDuration::from_secs(10);
+
 record! {
     /// How long things may take to end.
     DrainKeys("`{tunnels: 300s}`") {
         /// How long a tunnel may go on after its route is gone or its process is replaced.
         "tunnels" tunnels: Duration = "300s",
-        /// How long a node that goes serves on, so that DNS lets go of it.
-        "lameDuck" lame_duck: Duration = "130s",
+        /// How long a node that goes serves on, so that DNS lets go of it. When it is left out: `dns.ttl`, which is 120 s
+        /// when that is left out too, and 10 s.
+        "lameDuck" lame_duck: Duration,
     }
     later []
     guessed [("timeout", "`tunnels` or `lameDuck`"), ("websockets", "`tunnels`")]
     rule json!({})
 }
 
-impl Decode for Drain {
-    fn decode<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Option<Drain> {
-        let DrainKeys { tunnels, lame_duck } = DrainKeys::decode(node, reader)?;
+/// The section as written: what is left out of it depends on another section.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DrainTimes {
+    tunnels: Option<Duration>,
+    lame_duck: Option<Duration>,
+}
+
+impl DrainTimes {
+    /// With what is left out.
+    pub(super) fn complete(self, dns: &Dns) -> Drain {
+        let DrainTimes { tunnels, lame_duck } = self;
         let default = Drain::default();
-        Some(Drain {
-            tunnels: tunnels.good().map_or(default.tunnels, Duration::get),
-            lame_duck: lame_duck.good().map_or(default.lame_duck, Duration::get),
-        })
+        let until_forgotten = || match dns.ttl {
+            None => default.lame_duck,
+            Some(ttl) => StdDuration::from_secs(u64::from(if ttl == 1 { AUTOMATIC_TTL } else { ttl })) + SEEN,
+        };
+        Drain {
+            tunnels: tunnels.map_or(default.tunnels, Duration::get),
+            lame_duck: lame_duck.map_or_else(until_forgotten, Duration::get),
+        }
+    }
+}
+
+impl Decode for DrainTimes {
+    fn decode<'n>(node: &'n Node<'n>, reader: &mut Reader<'n>) -> Option<DrainTimes> {
+        let DrainKeys { tunnels, lame_duck } = DrainKeys::decode(node, reader)?;
+        Some(DrainTimes { tunnels: tunnels.good(), lame_duck: lame_duck.good() })
     }
 
     fn schema(definitions: &mut Definitions) -> Value {
         DrainKeys::schema(definitions)
     }
 
-    fn of_nothing() -> Option<Drain> {
-        Some(Drain::default())
+    fn of_nothing() -> Option<DrainTimes> {
+        Some(DrainTimes::default())
     }
 }

@@ -10,8 +10,9 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::problem::{Problem, Refused, Severity};
 use super::route::{Content, Identity, Slot};
+use super::sections::DrainTimes;
 use super::{
-    AccessLog, Action, Conditions, Config, Defaults, Drain, HeaderEdits, HostPattern, Https, Limits, PathPattern,
+    AccessLog, Action, Conditions, Config, Defaults, Dns, HeaderEdits, HostPattern, Https, Limits, PathPattern,
     Rewrite, Route, RouteDns, Timeouts, Tls, Trust,
 };
 
@@ -33,9 +34,10 @@ pub(super) struct Sections {
     pub(super) defaults: Option<Defaults>,
     pub(super) trust: Option<Trust>,
     pub(super) limits: Option<Limits>,
-    pub(super) drain: Option<Drain>,
+    pub(super) drain: Option<DrainTimes>,
     pub(super) access_log: Option<AccessLog>,
     pub(super) tls: Option<Tls>,
+    pub(super) dns: Option<Dns>,
 }
 
 impl Parsed {
@@ -53,17 +55,18 @@ impl Parsed {
     /// version.
     pub fn settle(self, last: Option<&Config>) -> Result<(Config, Vec<Problem>), Refused> {
         let Parsed { problems, bytes: _, routes, sections } = self;
-        let Sections { defaults, trust, limits, drain, access_log, tls } = sections;
+        let Sections { defaults, trust, limits, drain, access_log, tls, dns } = sections;
         let config = (|| {
+            let dns = dns.or_else(|| last.map(|last| last.dns.clone()))?;
             Some(Config {
                 routes: Vec::new(),
                 defaults: defaults.or_else(|| last.map(|last| last.defaults.clone()))?,
                 trust: trust.or_else(|| last.map(|last| last.trust.clone()))?,
                 limits: limits.or_else(|| last.map(|last| last.limits.clone()))?,
-                drain: drain.or_else(|| last.map(|last| last.drain.clone()))?,
+                drain: drain.map(|drain| drain.complete(&dns)).or_else(|| last.map(|last| last.drain.clone()))?,
                 access_log: access_log.or_else(|| last.map(|last| last.access_log.clone()))?,
                 tls: tls.or_else(|| last.map(|last| last.tls.clone()))?,
-                dns: super::Dns::default(),
+                dns,
             })
         })();
         let Some(mut config) = config else { return Err(Refused { problems }) };

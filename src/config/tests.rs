@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod dns;
 mod https;
 mod mistakes;
 mod properties;

@@ -47,7 +47,7 @@ fn a_key_of_another_proxy_names_ours() {
 #[test]
 fn a_key_of_a_later_version_is_refused_by_name() {
     for key in "buffer retry balance sticky resolve health upstreamTls upstreamProxyProtocol allow deny rateLimit \
-                concurrency auth cors compress errors maintenance dns mirror"
+                concurrency auth cors compress errors maintenance mirror"
         .split_whitespace()
     {
         let told = told(&format!("routes:\n- {{host: a, backend: \"a:1\", {key}: x}}\n"));
@@ -58,7 +58,6 @@ fn a_key_of_a_later_version_is_refused_by_name() {
         ("defaults: {timeouts: {park: 5s}}", "defaults.timeouts: ", "park"),
         ("tls: {acme: {}}", "tls: ", "acme"),
         ("tls: {certificates: [{host: a, acme: {}}]}", "tls.certificates[0]: ", "acme"),
-        ("dns: {}", "", "dns"),
     ] {
         let told = told(&format!("routes: [{{host: a, backend: \"a:1\"}}]\n{section}\n"));
         assert_eq!(told.len(), 1, "{section}");

@@ -127,6 +127,7 @@ fn a_bad_section_that_never_was_good_refuses_the_file() {
         "accessLog: {format: x}",
         "defaults: {x: 1}",
         "tls: {minVersion: 1}",
+        "dns: {ttl: 5}",
     ] {
         let parsed = parse(&format!("{section}\nroutes: [{{host: a, backend: \"a:1\"}}]\n"), "x").unwrap();
         let Err(Refused { problems }) = parsed.settle(None) else { panic!("{section}") };
@@ -145,7 +146,7 @@ fn a_file_is_refused_when_it_is_not_known_what_would_go_live() {
         "routes: text\n",
         "routes: []\nroutes: []\n",
         "route: []\n",
-        "dns: {}\n",
+        "dsn: {}\n",
         "- host: a\n",
         "a: [\n",
     ] {
