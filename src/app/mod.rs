@@ -27,7 +27,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, LogFormat};
 use crate::{proxy, upstream};
 
-pub use settings::{Ending, Serve, Source};
+pub use settings::{DnsSettings, Ending, Serve, Source};
 
 use control_plane::{ControlPlane, Routes};
 
@@ -133,6 +133,8 @@ async fn supervise(
         resolver,
         log: _,
         log_level: _,
+        // told to the sync once there is one
+        dns: _,
         ending,
     } = serve;
     let mut signals = Signals::of_system().context("no signal handlers")?;

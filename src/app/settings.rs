@@ -1,9 +1,11 @@
 //! What a run of the proxy is told. The command line makes a [`Serve`]; every default that needs no look at the system
 //! is already in it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::dns;
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// A run of the proxy.
@@ -35,8 +37,29 @@ pub struct Serve {
     pub log: Option<LogFormat>,
     /// What is logged.
     pub log_level: LogLevel,
+    /// What the DNS sync is told.
+    pub dns: DnsSettings,
     /// What the first signal does.
     pub ending: Ending,
+}
+
+/// What the DNS sync is told by flags and variables. The routes file may say more.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct DnsSettings {
+    /// What the section `dns` may say too.
+    pub flags: dns::Flags,
+    /// API token for Cloudflare.
+    pub token: Option<String>,
+    /// A file that holds one, and may change.
+    pub token_file: Option<PathBuf>,
+    /// Global API key for Cloudflare, in place of a token.
+    pub api_key: Option<String>,
+    /// Whose the key is.
+    pub api_email: Option<String>,
+    /// Where the API of Cloudflare is, with its path; `None` = where it always is.
+    pub endpoint: Option<String>,
+    /// Nothing is written.
+    pub dry_run: bool,
 }
 
 /// Where the routes come from.
@@ -62,4 +85,21 @@ pub enum Ending {
     Orderly,
     /// Ends at once, for a demo that somebody is done with.
     AtOnce,
+}
+
+/// Of the credentials only whether they are there.
+impl fmt::Debug for DnsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DnsSettings { flags, token, token_file, api_key, api_email, endpoint, dry_run } = self;
+        let redacted = |value: &Option<String>| value.as_ref().map(|_| "…");
+        f.debug_struct("DnsSettings")
+            .field("flags", flags)
+            .field("token", &redacted(token))
+            .field("token_file", token_file)
+            .field("api_key", &redacted(api_key))
+            .field("api_email", &redacted(api_email))
+            .field("endpoint", endpoint)
+            .field("dry_run", dry_run)
+            .finish()
+    }
 }

@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod dns_flags;
 mod explain;
 mod serve;
 

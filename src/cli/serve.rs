@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use clap::error::ErrorKind;
 
+use super::dns_flags::{DnsFlags, VARIABLES};
 use super::{Log, USAGE, listen_addr, resolver_addr};
 use crate::app;
 use crate::telemetry::LogLevel;
@@ -18,13 +20,15 @@ Examples:
     gatepost serve --routes routes.yaml --http 127.0.0.1:8080
   On a laptop, routes from a cluster
     gatepost serve --kubeconfig ~/.kube/config --config-map web/routes --http 127.0.0.1:8080
+  See what the DNS sync would do, without doing it
+    gatepost serve --dns-name kubernetes.example.com --dry-run
 
 Access log: stdout. Everything else: stderr.
 Exit codes: 0 ended in order, 1 could not start or go on, 2 wrong usage.";
 
 /// Run the proxy. In a pod without further flags it does the whole job.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES, after_help = "More with --help.")]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{VARIABLES}"), after_help = "More with --help.")]
 pub(super) struct Serve {
     /// Routes from this ConfigMap, key `routes.yaml`; namespace: the own one
     #[arg(long, value_name = "[NS/]NAME", env = "GATEPOST_CONFIG_MAP", default_value = "gatepost", value_parser = config_map)]
@@ -85,6 +89,13 @@ pub(super) struct Serve {
     /// error, warn, info, debug, trace, or directives such as warn,gatepost::control=debug
     #[arg(long, value_name = "LEVEL", env = "GATEPOST_LOG_LEVEL", default_value = "info", value_parser = str::parse::<LogLevel>)]
     log_level: LogLevel,
+
+    /// The DNS sync plans and logs, and writes nothing
+    #[arg(long, env = "GATEPOST_DRY_RUN", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    dns: DnsFlags,
 }
 
 /// A ConfigMap by name.
@@ -130,8 +141,8 @@ impl Serve {
             routes,
             kubeconfig,
             namespace,
-            mut http,
-            mut https,
+            http,
+            https,
             admin,
             workers,
             state_dir,
@@ -141,29 +152,15 @@ impl Serve {
             resolver,
             log,
             log_level,
+            dry_run,
+            dns,
         } = self;
-        let any = |port| SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port));
-        match routes {
-            Some(_) if http.is_empty() && https.is_empty() => {
-                return Err(usage(
-                    "with --routes nothing is listened on by itself: give at least one --http or --https, such as --http 127.0.0.1:8080",
-                ));
-            }
-            Some(_) => {}
-            // 443 also without certificates: a later edit that names some needs no bind
-            None => {
-                if http.is_empty() {
-                    http.push(any(80));
-                }
-                if https.is_empty() {
-                    https.push(any(443));
-                }
-            }
-        }
+        let (http, https) = listeners(routes.is_some(), http, https)?;
         let source = match routes {
             Some(file) => app::Source::File(file),
             None => app::Source::ConfigMap { namespace: config_map.namespace, name: config_map.name, kubeconfig },
         };
+        let dns = dns.settings(dry_run).map_err(|error| wrong(ErrorKind::InvalidValue, &error))?;
         Ok(app::Serve {
             // who writes the file could as well start a proxy to this machine
             allow_local_backends: allow_local_backends || matches!(source, app::Source::File(_)),
@@ -179,18 +176,44 @@ impl Serve {
             resolver,
             log: log.map(Into::into),
             log_level,
+            dns,
             ending: app::Ending::Orderly,
         })
     }
 }
 
+/// Where clients come in: with a routes file nowhere but where it is said.
+fn listeners(
+    has_file: bool,
+    mut http: Vec<SocketAddr>,
+    mut https: Vec<SocketAddr>,
+) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), clap::Error> {
+    if has_file && http.is_empty() && https.is_empty() {
+        return Err(wrong(
+            ErrorKind::MissingRequiredArgument,
+            "with --routes nothing is listened on by itself: give at least one --http or --https, such as --http 127.0.0.1:8080",
+        ));
+    }
+    if !has_file {
+        let any = |port| SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port));
+        if http.is_empty() {
+            http.push(any(80));
+        }
+        // 443 also without certificates: a later edit that names some needs no bind
+        if https.is_empty() {
+            https.push(any(443));
+        }
+    }
+    Ok((http, https))
+}
+
 /// An error that looks as if clap had found it.
-fn usage(message: &str) -> clap::Error {
+fn wrong(kind: ErrorKind, message: &str) -> clap::Error {
     let mut cli = super::Cli::command();
     // names the subcommand in full
     cli.build();
     let mut command = cli.find_subcommand("serve").cloned().unwrap_or(cli);
-    command.error(clap::error::ErrorKind::MissingRequiredArgument, message)
+    command.error(kind, message)
 }
 
 /// Reads flags as the process would, for tests.

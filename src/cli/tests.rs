@@ -21,8 +21,18 @@ fn every_flag_of_serve_has_its_variable() {
     let serve = cli.find_subcommand_mut("serve").unwrap();
     for argument in serve.get_arguments() {
         let Some(long) = argument.get_long().filter(|long| *long != "help") else { continue };
-        let expected = format!("GATEPOST_{}", long.to_uppercase().replace('-', "_"));
-        assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "--{long}");
+        let expected = match long {
+            // those of the tool that ours replaces
+            "dns-name" | "node-selector" => long.to_uppercase().replace('-', "_"),
+            // a flag takes `=false`, while its variable has but to be there
+            "use-internal-ip" => String::new(),
+            _ => match long.strip_prefix("cloudflare-") {
+                Some(rest) => format!("CF_{}", rest.to_uppercase().replace('-', "_")),
+                None => format!("GATEPOST_{}", long.to_uppercase().replace('-', "_")),
+            },
+        };
+        let env = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+        assert_eq!(env, expected, "--{long}");
         assert!(argument.get_help().is_some(), "--{long}");
     }
 }
@@ -62,7 +72,9 @@ fn what_contradicts_itself_or_cannot_be_is_wrong_usage() {
         &["--log-level", "loud"],
         &["--resolver", "name"],
         &["--https", "443"],
-        &["--dry-run"],
+        &["--dry-run=maybe"],
+        &["--cloudflare-ttl", "1s"],
+        &["--dns-name", "*"],
     ] {
         let error = settings(flags).map(|_| ()).expect_err(&flags.join(" "));
         assert_eq!(error.exit_code(), 2, "{flags:?}");
@@ -83,4 +95,12 @@ fn addresses_may_be_short() {
     assert_eq!(resolver_addr("10.96.0.10"), Ok("10.96.0.10:53".parse().unwrap()));
     assert_eq!(resolver_addr("fd00::a"), Ok("[fd00::a]:53".parse().unwrap()));
     assert_eq!(resolver_addr("127.0.0.1:5353"), Ok("127.0.0.1:5353".parse().unwrap()));
+}
+
+#[test]
+fn the_dns_sync_has_its_flags() {
+    let dns = settings(&["--dns-name", "k.example.com", "--cloudflare-ttl", "2m", "--dry-run"]).unwrap().dns;
+    assert_eq!((dns.flags.names, dns.flags.ttl), (Some(vec!["k.example.com".to_owned()]), Some(120)));
+    assert!(dns.dry_run);
+    assert!(!settings(&["--dry-run=false"]).unwrap().dns.dry_run);
 }

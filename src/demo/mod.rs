@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use owo_colors::OwoColorize;
 
-use crate::app::{self, Ending, Listening, Serve, Source};
+use crate::app::{self, DnsSettings, Ending, Listening, Serve, Source};
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// What the routes file holds at first.
@@ -90,6 +90,7 @@ fn settings(http: SocketAddr, https: SocketAddr, routes: PathBuf) -> Serve {
         log: Some(LogFormat::Text),
         // of the log, what tells about edits
         log_level: "warn,gatepost::control=info".parse().unwrap_or_else(|_| LogLevel::default()),
+        dns: DnsSettings::default(),
         ending: Ending::AtOnce,
     }
 }
