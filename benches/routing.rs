@@ -31,6 +31,7 @@ fn route(host: HostPattern, path: PathPattern) -> Route {
         log: true,
         https: Https::Auto,
         hsts: None,
+        dns: gatepost::config::RouteDns::default(),
     }
 }
 
