@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use super::cloudflare::Cloudflare;
+use super::Cloudflare;
 use super::{Batch, Change, Draft, Error, MAX_BATCH, Mark, Patch, Post, Record, Swap, Transport, Zone, ZonePlan};
 use crate::lifecycle::Permit;
 
@@ -128,7 +128,8 @@ impl<T: Transport> Applying<'_, T> {
                     waiting.push_front(half);
                     waiting.push_front(chunk);
                 }
-                Err(Error::Refused { code: IDENTICAL, .. }) if batch.deletes.is_empty() && batch.patches.is_empty() => {}
+                Err(Error::Refused { code: IDENTICAL, .. }) if batch.deletes.is_empty() && batch.patches.is_empty() => {
+                }
                 Err(error @ Error::Refused { .. }) => done.refused(chunk, &error),
                 Err(error) => {
                     done.unknown.extend(batch.deletes);
@@ -227,6 +228,3 @@ impl Done {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

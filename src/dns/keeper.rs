@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Cloudflare;
 use super::apply::{Applying, Done};
-use super::cloudflare::Cloudflare;
 use super::memory::Memory;
 use super::{
-    Conflict, Error, Holds, Mark, Observer, Plan, Record, Rules, Settings, Transport, Wanted, Which, Wish, World, Zone, ZoneId,
-    ZonePlan, hosts, plan, plan_release,
+    Conflict, Error, Holds, Mark, Observer, Plan, Record, Rules, Settings, Transport, Wanted, Which, Wish, World, Zone,
+    ZoneId, ZonePlan, hosts, plan, plan_release,
 };
 use crate::lifecycle::Permit;
 

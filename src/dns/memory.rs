@@ -50,8 +50,7 @@ impl Memory {
     /// The records of a zone as they are now, of a list of all of them that may be older.
     pub(super) fn over(&mut self, zone: &ZoneId, listed: Vec<Record>, now: Instant) -> Vec<Record> {
         self.0.retain(|_, remembered| now < remembered.until);
-        let mut records: Vec<Record> =
-            listed.into_iter().filter(|record| !self.0.contains_key(&record.id)).collect();
+        let mut records: Vec<Record> = listed.into_iter().filter(|record| !self.0.contains_key(&record.id)).collect();
         let of_zone = self.0.values().filter(|remembered| remembered.zone == *zone);
         records.extend(of_zone.filter_map(|remembered| remembered.record.clone()));
         records
@@ -88,10 +87,7 @@ mod tests {
             records.into_iter().map(|record| record.content).collect::<Vec<_>>()
         };
         tokio::time::advance(BELIEVED - Duration::from_millis(1)).await;
-        assert_eq!(
-            contents(memory.over(&zone, old.clone(), Instant::now())),
-            ["192.0.2.1", "192.0.2.9", "192.0.2.4"]
-        );
+        assert_eq!(contents(memory.over(&zone, old.clone(), Instant::now())), ["192.0.2.1", "192.0.2.9", "192.0.2.4"]);
         assert_eq!(contents(memory.over(&"other".into(), Vec::new(), Instant::now())), Vec::<String>::new());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(contents(memory.over(&zone, old, Instant::now())), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);

@@ -15,15 +15,20 @@
 //! - Nothing is written without a [`Permit`](crate::lifecycle::Permit), asked for before connecting and again when the
 //!   head of the request is written.
 
+mod apply;
 mod call;
 mod cloudflare;
 mod error;
 mod holds;
 mod hosts;
+mod keeper;
 mod mark;
+mod memory;
+mod notice;
 mod plan;
 mod record;
 mod settings;
+mod sync;
 mod transport;
 mod wanted;
 mod wish;
@@ -34,10 +39,13 @@ pub use cloudflare::{Cloudflare, Credentials, DEFAULT_ENDPOINT, Endpoint, Https,
 pub use error::{Error, Kind, Permission};
 pub use holds::{HOLD, Holds};
 pub use hosts::hosts;
+pub use keeper::{Applied, Keeper, Planned};
 pub use mark::Mark;
+pub use notice::Notice;
 pub use plan::{Change, Conflict, Draft, Held, Plan, Reason, Rules, Swap, ZonePlan, plan, plan_release};
 pub use record::{Record, RecordType, Usage, Zone, ZoneId};
 pub use settings::{Addresses, Flags, Settings};
+pub use sync::Sync;
 pub use transport::{Connection, Fault, MAX_ANSWER, Transport};
 pub use wanted::{Target, Wanted, WantedName, WantedZone};
 pub use wish::Wish;

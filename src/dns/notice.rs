@@ -68,7 +68,12 @@ impl fmt::Display for Held {
         };
         let named: Vec<String> = addresses.iter().take(NAMED).map(ToString::to_string).collect();
         let more = if addresses.len() > NAMED { ", …" } else { "" };
-        write!(f, "{name}: {} of {of} addresses are not wanted ({}{more}) and stay: {why}", addresses.len(), named.join(", "))
+        write!(
+            f,
+            "{name}: {} of {of} addresses are not wanted ({}{more}) and stay: {why}",
+            addresses.len(),
+            named.join(", ")
+        )
     }
 }
 

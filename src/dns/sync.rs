@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::keeper::{Applied, Keeper};
-use super::{Error, Flags, Notice, Observer, Plan, Settings, Transport, Wish, ZonePlan, report};
+use super::{Error, Flags, Notice, Observer, Plan, Settings, Transport, Wish, ZonePlan};
 use crate::backoff::Backoff;
 use crate::lifecycle::{Permit, Right};
 use crate::telemetry::metrics::Metrics;
@@ -204,7 +204,6 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
             swaps = count(|zone| zone.swaps.len()),
             held = plan.held.len(),
             conflicts = plan.conflicts.len(),
-            plan = %report::json(&plan),
             "A dry run: this is what would be done"
         );
         self.told.plan = Some(plan);
