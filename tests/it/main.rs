@@ -5,6 +5,8 @@
 
 mod actions;
 mod bodies;
+mod dns_cloudflare;
+mod dns_cloudflare_faults;
 mod drain;
 mod failures;
 mod fields;

@@ -4,6 +4,7 @@
 
 mod app;
 mod client;
+pub mod cloudflare;
 mod dns;
 mod gatepost;
 pub mod http2;
