@@ -10,6 +10,9 @@ mod found;
 mod make;
 mod unwanted;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 pub use self::make::{Rules, plan, plan_release};
@@ -164,6 +167,17 @@ pub enum Conflict {
         /// A name of `dns.names`.
         name: String,
     },
+}
+
+impl Reason {
+    /// As a plan is shown. Scripts read these words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Replaced => "replaced",
+            Reason::Settings => "settings",
+            Reason::Adopted => "adopted",
+        }
+    }
 }
 
 impl Plan {
