@@ -27,6 +27,7 @@ mod memory;
 mod notice;
 mod plan;
 mod record;
+pub mod report;
 mod settings;
 mod sync;
 mod transport;
