@@ -156,6 +156,7 @@ pub(super) struct Asked {
     pub(super) resource: &'static str,
     /// Empty for all of a namespace.
     pub(super) name: String,
+    /// Empty for what is in none.
     pub(super) namespace: String,
     /// What grants it.
     pub(super) manifest: &'static str,

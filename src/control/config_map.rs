@@ -5,7 +5,7 @@ use kube::Api;
 
 use super::client::Asked;
 use super::events::{self, Events};
-use super::watched::{Sink, Watched};
+use super::watched::{Only, Sink, Watched};
 use super::{Applier, ConfigMapName, Error, KEY, Kubernetes, Patience, Verdict};
 
 /// Feeds `applier` from the ConfigMap until the future is dropped. It ends by itself only with `Patience::UntilFault`,
@@ -22,7 +22,7 @@ pub async fn run_config_map(
     applier.restore(&what, KEY);
     let watched = Watched {
         api: Api::namespaced(kubernetes.client.clone(), &namespace),
-        only: format!("metadata.name={}", name.name),
+        only: Only::Fields(format!("metadata.name={}", name.name)),
         asked: Asked::new("configmaps", &name.name, &namespace),
         kubernetes: kubernetes.clone(),
     };

@@ -12,6 +12,8 @@
 //! gatepost-status ─► Others: which names every node has ───────────────────────┘      └ Settled: Events, SecretDir
 //! gatepost-tickets ─► certs::Tickets
 //! ```
+//!
+//! For DNS records [`Observing`] looks at the nodes, and [`cluster_uid`] tells this cluster from others.
 
 mod applier;
 mod certificate_files;
@@ -21,10 +23,13 @@ mod cluster;
 mod config_map;
 mod events;
 mod file;
+mod fresh;
 mod guard;
 mod health;
 mod look;
 mod news;
+mod nodes;
+mod observe;
 mod outcome;
 mod pem_file;
 mod secret_dir;
@@ -45,6 +50,7 @@ pub use client::{ConfigMapName, Kubernetes};
 pub use cluster::InCluster;
 pub use config_map::run_config_map;
 pub use file::run_file;
+pub use observe::{Observing, cluster_uid};
 pub use outcome::{Outcome, Reason, Verdict};
 pub use pem_file::read_pem;
 pub use secret_dir::{SecretDir, SecretDirError};
@@ -93,6 +99,14 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
+    /// The API server does not say something that has to be known.
+    #[error("the Kubernetes API does not tell {what}: {reason}")]
+    Untold {
+        /// What was asked.
+        what: &'static str,
+        /// What it said instead.
+        reason: String,
+    },
     /// The routes file cannot be read.
     #[error("the routes file {} cannot be read: {reason}", path.display())]
     File {
@@ -113,15 +127,15 @@ pub enum Error {
 
 /// What RBAC does not let us do, and what would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("RBAC does not permit to {verb} {resource}{} in namespace {namespace:?}: {manifest} grants it ({reason})", Named(.name))]
+#[error("RBAC does not permit to {verb} {resource}{}{}: {manifest} grants it ({reason})", Named(.name), Within(.namespace))]
 pub struct Forbidden {
-    /// `list`, `watch`, `create` or `patch`.
+    /// `list`, `watch`, `get`, `create` or `patch`.
     pub verb: &'static str,
-    /// `configmaps`, `secrets` or `events`.
+    /// `configmaps`, `secrets`, `nodes` and the like.
     pub resource: &'static str,
     /// Of the object; empty for all of them.
     pub name: String,
-    /// Of the object.
+    /// Of the object; empty for one of the whole cluster.
     pub namespace: String,
     /// What would permit it.
     pub manifest: &'static str,
@@ -134,5 +148,13 @@ struct Named<'n>(&'n str);
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, " {:?}", self.0) }
+    }
+}
+
+struct Within<'n>(&'n str);
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " in namespace {:?}", self.0) }
     }
 }

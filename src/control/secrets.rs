@@ -19,7 +19,7 @@ use super::Kubernetes;
 use super::certificates::SourceName;
 use super::client::Asked;
 use super::news::{News, Nothing};
-use super::watched::Watched;
+use super::watched::{Only, Watched};
 use crate::config::{SecretName, Tls};
 use read::TLS;
 pub(super) use read::wipe;
@@ -142,7 +142,7 @@ impl Secrets {
             asked.manifest = ELSEWHERE;
         }
         let api: Api<Secret> = Api::namespaced(self.kubernetes.client.clone(), namespace);
-        let watched = Watched { kubernetes: self.kubernetes.clone(), api, only, asked };
+        let watched = Watched { kubernetes: self.kubernetes.clone(), api, only: Only::Fields(only), asked };
         let extent = match &scope {
             Scope::Own => Extent::Own,
             Scope::One(namespace, _) if namespace == own => Extent::OneOfOwn,

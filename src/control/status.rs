@@ -17,14 +17,14 @@ use tokio::sync::watch;
 use super::client::Asked;
 use super::supply::{LOOK, now};
 use super::tries::Tries;
-use super::watched::{Sink, Watched};
+use super::watched::{Only, Sink, Watched};
 use super::{Error, Kubernetes};
 use crate::lifecycle::Stage;
 pub(super) use agreement::Others;
 use agreement::Told;
 
 /// Shipped without data, so that an upgrade takes nothing away.
-const NAME: &str = "gatepost-status";
+pub(super) const NAME: &str = "gatepost-status";
 
 /// Changes within this time are written as one.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -96,8 +96,8 @@ impl Board {
         let namespace = kubernetes.namespace().to_owned();
         let api: Api<ConfigMap> = Api::namespaced(kubernetes.client.clone(), &namespace);
         let asked = Asked::new("configmaps", NAME, &namespace);
-        let watched =
-            Watched { kubernetes, api: api.clone(), only: format!("metadata.name={NAME}"), asked: asked.clone() };
+        let only = Only::Fields(format!("metadata.name={NAME}"));
+        let watched = Watched { kubernetes, api: api.clone(), only, asked: asked.clone() };
         let seen = nodes.subscribe();
         let watch = watched.run(Reading { nodes: nodes.clone(), listed: None });
         let tries = Tries::new(asked, "What is loaded here is not told to other nodes", AGAIN);
@@ -190,6 +190,12 @@ fn is_due(nodes: &Nodes, node: &str, written: Option<&Entry>, entry: &Entry) -> 
     let is_past = |there: &Told| there.draining && there.pod != entry.pod || there.is_to_be_renewed(entry.at);
     let there = nodes.get(node).map(|text| agreement::read(text));
     !entry.draining && there.is_none_or(|there| is_past(&there))
+}
+
+/// Of each node that drains the pod that says so.
+pub(super) fn draining(data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let told = data.iter().map(|(node, text)| (node, agreement::read(text)));
+    told.filter(|(_, told)| told.draining).map(|(node, told)| (node.clone(), told.pod)).collect()
 }
 
 /// Reads the keys of all.

@@ -22,16 +22,26 @@ use super::{Error, Kubernetes};
 const WATCH: u32 = 60;
 
 /// Objects in one answer of a list.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 
 /// Objects to be watched.
 pub(super) struct Watched<K> {
     pub(super) kubernetes: Kubernetes,
     pub(super) api: Api<K>,
-    /// A field selector, such as `metadata.name=gatepost`.
-    pub(super) only: String,
+    pub(super) only: Only,
     /// For the words of a refusal; `verb` is set by the call.
     pub(super) asked: Asked,
+}
+
+/// Which objects of a kind, by a selector of the API server's.
+#[derive(Debug, Clone)]
+pub(super) enum Only {
+    /// By their fields, as in `metadata.name=gatepost`.
+    Fields(String),
+    /// By their labels, as in `app.kubernetes.io/name=gatepost`.
+    Labels(String),
+    /// Every one.
+    All,
 }
 
 /// What becomes of the objects.
@@ -63,7 +73,12 @@ where
         let Watched { kubernetes, api, only, asked } = self;
         let mut running = Running { kubernetes, asked, sink, health: Health::new(), kind: std::marker::PhantomData };
         loop {
-            let config = watcher::Config::default().fields(&only).timeout(WATCH).page_size(PAGE);
+            let config = watcher::Config::default().timeout(WATCH).page_size(PAGE);
+            let config = match &only {
+                Only::Fields(selector) => config.fields(selector),
+                Only::Labels(selector) => config.labels(selector),
+                Only::All => config,
+            };
             // ends when the list does not; the next watch begins with a list of its own
             running.follow(pin!(watcher(api.clone(), config))).await?;
         }
