@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::time::Instant;
 
+use super::leading::client;
 use super::settings::{DnsSettings, Source};
 use crate::config::{self, Severity};
 use crate::control::{self, ConfigMapName, Kubernetes, Observing};
-use crate::dns::cloudflare::{Cloudflare, Https};
-use crate::dns::{Applied, Keeper, Mark, Plan, Planned, Settings, Wish};
+use crate::dns::{Applied, Https, Keeper, Mark, Plan, Planned, Settings, Wish};
 use crate::lifecycle::{Permit, Right};
+
+/// What takes longer is spoken of.
+const LONG: Duration = Duration::from_secs(2);
 
 /// What is looked at, and by whose rights.
 #[derive(Debug, Clone)]
@@ -46,12 +50,12 @@ pub struct Kept {
     pub is_refused: bool,
 }
 
-/// What the DNS sync would change now.
+/// What the DNS sync would change now. `told` hears what takes long.
 ///
 /// # Errors
 /// The cluster, the routes or Cloudflare could not be read.
-pub fn plan(dns: Dns) -> Result<Plan, DnsError> {
-    run(async {
+pub fn plan(dns: Dns, told: impl Fn(&str)) -> Result<Plan, DnsError> {
+    run(&told, async {
         let mut hand = Hand::new(dns).await?;
         Ok(hand.plan().await?.plan)
     })
@@ -62,7 +66,7 @@ pub fn plan(dns: Dns) -> Result<Plan, DnsError> {
 /// # Errors
 /// Nothing could be planned.
 pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str)) -> Result<Kept, DnsError> {
-    run(async {
+    run(&told, async {
         let mut hand = Hand::new(dns).await?;
         let mut kept = Kept::default();
         let planned = hand.plan().await?;
@@ -87,8 +91,8 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
 ///
 /// # Errors
 /// The records could not be read.
-pub fn release(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, _told: impl Fn(&str)) -> Result<Kept, DnsError> {
-    run(async {
+pub fn release(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str)) -> Result<Kept, DnsError> {
+    run(&told, async {
         let mut hand = Hand::new(dns).await?;
         let planned = hand.keeper.plan_release(&hand.permit).await?;
         let mut kept = Kept::default();
@@ -99,10 +103,18 @@ pub fn release(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, _told: impl Fn(&
     })
 }
 
-fn run<T>(task: impl Future<Output = anyhow::Result<T>>) -> Result<T, DnsError> {
+fn run<T>(told: &impl Fn(&str), task: impl Future<Output = anyhow::Result<T>>) -> Result<T, DnsError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| DnsError(format!("no runtime: {error}")))?;
-    runtime.block_on(task).map_err(|error| DnsError(format!("{error:#}")))
+    let shown = async {
+        tokio::pin!(task);
+        tokio::select! {
+            ended = &mut task => return ended,
+            () = tokio::time::sleep(LONG) => told("Looking at the cluster and at Cloudflare, every call for some seconds at most"),
+        }
+        task.await
+    };
+    runtime.block_on(shown).map_err(|error| DnsError(format!("{error:#}")))
 }
 
 /// Somebody who keeps the records by hand.
@@ -128,7 +140,7 @@ impl Hand {
         };
         let cluster = control::cluster_uid(&kubernetes).await.context("whose records are ours is not known")?;
         let mark = Mark::new(&cluster, kubernetes.namespace());
-        let cloudflare = cloudflare(&settings)?;
+        let cloudflare = client(&settings)?;
         let flags = settings.flags;
         let settings = Settings::of(&wish.config.dns, &flags);
         let permit = Right::own().permit()?;
@@ -138,7 +150,9 @@ impl Hand {
 
     async fn plan(&mut self) -> anyhow::Result<Planned> {
         if self.settings.names.is_empty() {
-            bail!("no name is to point at the nodes: write `dns: {{names: [kubernetes.example.com]}}` into the routes, or give --dns-name");
+            bail!(
+                "no name is to point at the nodes: write `dns: {{names: [kubernetes.example.com]}}` into the routes, or give --dns-name"
+            );
         }
         let wanted = (&self.wish, &self.settings);
         Ok(self.keeper.plan(&self.permit, wanted, &mut self.observer).await?)
@@ -158,12 +172,6 @@ impl Hand {
         kept.problems.extend(failed.map(|error| error.to_string()));
         true
     }
-}
-
-/// A client with these credentials.
-pub(super) fn cloudflare(settings: &DnsSettings) -> anyhow::Result<Cloudflare<Https>> {
-    let _ = settings;
-    bail!("not yet")
 }
 
 fn of_file(path: &Path) -> anyhow::Result<Wish> {

@@ -5,6 +5,8 @@
 
 mod bind;
 mod control_plane;
+mod dns;
+mod leading;
 mod settings;
 mod system;
 
@@ -27,6 +29,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, LogFormat};
 use crate::{proxy, upstream};
 
+pub use dns::{Dns, DnsError, Kept, apply as dns_apply, plan as dns_plan, release as dns_release};
 pub use settings::{DnsSettings, Ending, Serve, Source};
 
 use control_plane::{ControlPlane, Routes};

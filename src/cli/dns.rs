@@ -4,14 +4,16 @@ use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Subcommand, ValueEnum};
 use owo_colors::OwoColorize;
 
 use super::dns_flags::DnsFlags;
 use super::serve::{ConfigMap, config_map};
-use super::print;
+use super::{USAGE, print, wrong};
 use crate::app::{self, Kept};
-use crate::dns::{Plan, report};
+use crate::dns::Plan;
+use crate::dns::report::{self, Line, Sign};
 
 /// Look at the DNS records at Cloudflare, bring them up to date once, or take them away.
 #[derive(Debug, clap::Args)]
@@ -106,36 +108,39 @@ impl Dns {
     pub(super) fn run(self) -> ExitCode {
         match self.command {
             Command::Plan(PlanCommand { place, format }) => {
-                done(app::dns_plan(place.settings()).map(|plan| shown(&plan, format)))
+                place.with("plan", |dns| Ok(shown(&app::dns_plan(dns, told)?, format)))
             }
             Command::Apply(Apply { place, yes }) => {
-                let kept = app::dns_apply(place.settings(), |plan| may_do(plan, yes), told);
-                done(kept.map(|kept| ended(&kept)))
+                place.with("apply", |dns| Ok(ended(&app::dns_apply(dns, |plan| may_do(plan, yes), told)?)))
             }
             Command::Release(Release { place, yes }) => {
-                let kept = app::dns_release(place.settings(), |plan| may_do(plan, yes), told);
-                done(kept.map(|kept| ended(&kept)))
+                place.with("release", |dns| Ok(ended(&app::dns_release(dns, |plan| may_do(plan, yes), told)?)))
             }
         }
     }
 }
 
 impl Place {
-    fn settings(self) -> app::Dns {
-        let Place { config_map: ConfigMap { namespace: of_config_map, name }, routes, kubeconfig, namespace, dns } = self;
+    /// Does something with what the flags come to.
+    fn with(self, subcommand: &str, task: impl FnOnce(app::Dns) -> Result<ExitCode, app::DnsError>) -> ExitCode {
+        let Place { config_map: ConfigMap { namespace: of_config_map, name }, routes, kubeconfig, namespace, dns } =
+            self;
         let source = match routes {
             Some(file) => app::Source::File(file),
             None => app::Source::ConfigMap { namespace: of_config_map, name, kubeconfig: kubeconfig.clone() },
         };
-        app::Dns { source, kubeconfig, namespace, settings: dns.settings(false) }
+        let settings = match dns.settings(false) {
+            Ok(settings) => settings,
+            Err(message) => {
+                let _ = wrong(&["dns", subcommand], ErrorKind::InvalidValue, &message).print();
+                return ExitCode::from(USAGE);
+            }
+        };
+        task(app::Dns { source, kubeconfig, namespace, settings }).unwrap_or_else(|error| {
+            anstream::eprintln!("gatepost: {error}");
+            ExitCode::FAILURE
+        })
     }
-}
-
-fn done(result: Result<ExitCode, app::DnsError>) -> ExitCode {
-    result.unwrap_or_else(|error| {
-        anstream::eprintln!("gatepost: {error}");
-        ExitCode::FAILURE
-    })
 }
 
 /// What takes longer than one would think.
@@ -146,25 +151,26 @@ fn told(progress: &str) {
 fn shown(plan: &Plan, format: Format) -> ExitCode {
     match format {
         Format::Json => print(&format!("{:#}\n", report::json(plan))),
-        Format::Text => print(&coloured(&report::text(plan))),
+        Format::Text => print(&table(plan)),
     }
 }
 
-/// The first character of a line says what it is about.
-fn coloured(table: &str) -> String {
-    let line = |line: &str| match line.chars().next() {
-        Some('+') => line.green().to_string(),
-        Some('-') => line.red().to_string(),
-        Some('~') => line.yellow().to_string(),
-        Some('!') => line.bold().to_string(),
-        _ => line.to_owned(),
+/// The plan for people. Colours are taken out again where the output is no terminal.
+fn table(plan: &Plan) -> String {
+    let coloured = |Line { sign, text }: Line| match sign {
+        Sign::Add => text.green().to_string(),
+        Sign::Change => text.yellow().to_string(),
+        Sign::Delete => text.red().to_string(),
+        Sign::Held => text.cyan().to_string(),
+        Sign::Conflict => text.bold().to_string(),
+        Sign::Note => text,
     };
-    table.lines().map(|text| line(text) + "\n").collect()
+    report::lines(plan).into_iter().map(|line| coloured(line) + "\n").collect()
 }
 
 /// Shows the plan, and asks when something would be deleted.
 fn may_do(plan: &Plan, yes: bool) -> bool {
-    print(&coloured(&report::text(plan)));
+    print(&table(plan));
     let deletes: usize = plan
         .zones
         .iter()
@@ -195,4 +201,3 @@ fn ended(kept: &Kept) -> ExitCode {
     let printed = print(&format!("{added} added, {changed} changed, {deleted} deleted\n"));
     if problems.is_empty() { printed } else { ExitCode::FAILURE }
 }
-

@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod dns;
 mod dns_flags;
 mod explain;
 mod serve;
@@ -32,6 +33,7 @@ enum Command {
     Demo(demo::Demo),
     Check(check::Check),
     Explain(explain::Explain),
+    Dns(Box<dns::Dns>),
     Schema(Schema),
     Completions(Completions),
 }
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Dns(dns) => dns.run(),
         Command::Schema(Schema {}) => print(&format!("{:#}\n", crate::config::schema())),
         Command::Completions(Completions { shell }) => {
             let mut script = Vec::new();
@@ -81,6 +84,17 @@ pub fn run() -> ExitCode {
             print(&String::from_utf8_lossy(&script))
         }
     }
+}
+
+/// An error that looks as if clap had found it, in the subcommand of these names.
+fn wrong(names: &[&str], kind: clap::error::ErrorKind, message: &str) -> clap::Error {
+    let mut command = Cli::command();
+    // names the subcommands in full
+    command.build();
+    for name in names {
+        command = command.find_subcommand(name).cloned().unwrap_or(command);
+    }
+    command.error(kind, message)
 }
 
 /// Writes what was asked for. Who closed the pipe has seen enough; any other failure is one.

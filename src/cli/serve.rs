@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::dns_flags::{DnsFlags, VARIABLES};
-use super::{Log, USAGE, listen_addr, resolver_addr};
+use super::{Log, USAGE, listen_addr, resolver_addr, wrong};
 use crate::app;
 use crate::telemetry::LogLevel;
 
@@ -100,13 +99,13 @@ pub(super) struct Serve {
 
 /// A ConfigMap by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ConfigMap {
-    namespace: Option<String>,
-    name: String,
+pub(super) struct ConfigMap {
+    pub(super) namespace: Option<String>,
+    pub(super) name: String,
 }
 
 /// `NAME` or `NAMESPACE/NAME`, each as Kubernetes allows it.
-fn config_map(text: &str) -> Result<ConfigMap, String> {
+pub(super) fn config_map(text: &str) -> Result<ConfigMap, String> {
     let (namespace, name) = match text.split_once('/') {
         Some((namespace, name)) => (Some(namespace.to_owned()), name),
         None => (None, text),
@@ -160,7 +159,7 @@ impl Serve {
             Some(file) => app::Source::File(file),
             None => app::Source::ConfigMap { namespace: config_map.namespace, name: config_map.name, kubeconfig },
         };
-        let dns = dns.settings(dry_run).map_err(|error| wrong(ErrorKind::InvalidValue, &error))?;
+        let dns = dns.settings(dry_run).map_err(|error| wrong(&["serve"], ErrorKind::InvalidValue, &error))?;
         Ok(app::Serve {
             // who writes the file could as well start a proxy to this machine
             allow_local_backends: allow_local_backends || matches!(source, app::Source::File(_)),
@@ -190,6 +189,7 @@ fn listeners(
 ) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), clap::Error> {
     if has_file && http.is_empty() && https.is_empty() {
         return Err(wrong(
+            &["serve"],
             ErrorKind::MissingRequiredArgument,
             "with --routes nothing is listened on by itself: give at least one --http or --https, such as --http 127.0.0.1:8080",
         ));
@@ -205,15 +205,6 @@ fn listeners(
         }
     }
     Ok((http, https))
-}
-
-/// An error that looks as if clap had found it.
-fn wrong(kind: ErrorKind, message: &str) -> clap::Error {
-    let mut cli = super::Cli::command();
-    // names the subcommand in full
-    cli.build();
-    let mut command = cli.find_subcommand("serve").cloned().unwrap_or(cli);
-    command.error(kind, message)
 }
 
 /// Reads flags as the process would, for tests.

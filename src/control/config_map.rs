@@ -5,6 +5,7 @@ use kube::Api;
 
 use super::client::Asked;
 use super::events::{self, Events};
+use super::fresh;
 use super::watched::{Only, Sink, Watched};
 use super::{Applier, ConfigMapName, Error, KEY, Kubernetes, Patience, Verdict};
 
@@ -30,6 +31,25 @@ pub async fn run_config_map(
     tokio::select! {
         ended = watched.run(routes) => ended,
         () = writer.run() => Ok(()),
+    }
+}
+
+/// The text of the routes as it is now, for whoever reads it once.
+///
+/// # Errors
+/// The API server does not give it, or there is none.
+pub async fn read_routes(kubernetes: &Kubernetes, name: &ConfigMapName) -> Result<String, Error> {
+    let namespace = name.namespace.as_deref().unwrap_or(kubernetes.namespace());
+    let api: Api<ConfigMap> = Api::namespaced(kubernetes.client.clone(), namespace);
+    let only = Only::Fields(format!("metadata.name={}", name.name));
+    let asked = Asked::new("configmaps", &name.name, namespace);
+    let found = fresh::list(&api, &only, &asked, Some).await;
+    let untold = |reason| Error::Untold { what: "the routes", reason };
+    let what = format!("ConfigMap {namespace}/{}", name.name);
+    let Some(found) = found.map_err(untold)?.pop() else { return Err(untold(format!("there is no {what}"))) };
+    match found.data.as_ref().and_then(|data| data.get(KEY)) {
+        Some(text) => Ok(text.clone()),
+        None => Err(untold(format!("{what}: {}", without_key(&found)))),
     }
 }
 

@@ -48,7 +48,7 @@ pub use applier::Applier;
 pub use certificates::{Certificates, Finding, Kind, Material, Pem, Settled, SourceName, Taken};
 pub use client::{ConfigMapName, Kubernetes};
 pub use cluster::InCluster;
-pub use config_map::run_config_map;
+pub use config_map::{read_routes, run_config_map};
 pub use file::run_file;
 pub use observe::{Observing, cluster_uid};
 pub use outcome::{Outcome, Reason, Verdict};
