@@ -205,6 +205,7 @@ impl Feed {
                     node: system::node(),
                     generations: applier.generations(),
                     stage,
+                    networks: watch::Sender::new(None),
                 })));
                 let name = ConfigMapName { namespace: of_config_map, name };
                 either(control::run_config_map(kubernetes, name, applier, patience), certificates).await

@@ -52,13 +52,15 @@ pub struct InCluster {
     pub generations: watch::Receiver<u64>,
     /// Where the process stands.
     pub stage: watch::Receiver<Stage>,
+    /// Is told the networks of Cloudflare, as the leader has written them for all nodes; `None`: it has not.
+    pub networks: watch::Sender<Option<String>>,
 }
 
 impl Cluster {
     pub(super) fn new(told: InCluster, tickets: Arc<Tickets>) -> Cluster {
-        let InCluster { kubernetes, kept, node, generations, stage } = told;
+        let InCluster { kubernetes, kept, node, generations, stage, networks } = told;
         let (events, writer) = events::channel(kubernetes.client.clone());
-        let (others, board) = status::channel(kubernetes.clone(), node, generations, stage);
+        let (others, board) = status::channel(kubernetes.clone(), node, generations, stage, networks);
         let tickets = tickets::shared(kubernetes.clone(), tickets);
         let (begin, begun) = oneshot::channel();
         let with_others = async move {

@@ -13,7 +13,8 @@
 //! gatepost-tickets ─► certs::Tickets
 //! ```
 //!
-//! For DNS records [`Observing`] looks at the nodes, and [`cluster_uid`] tells this cluster from others.
+//! For DNS records [`Observing`] looks at the nodes, and [`cluster_uid`] tells this cluster from others. [`Caretaker`] is
+//! the leader's hand in `gatepost-status`.
 
 mod applier;
 mod certificate_files;
@@ -54,7 +55,7 @@ pub use observe::{Observing, cluster_uid};
 pub use outcome::{Outcome, Reason, Verdict};
 pub use pem_file::read_pem;
 pub use secret_dir::{SecretDir, SecretDirError};
-pub use status::Node;
+pub use status::{Caretaker, Node};
 pub use supply::{Place, Section, Sections, run_certificates};
 
 use crate::config::Problem;

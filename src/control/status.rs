@@ -1,8 +1,9 @@
 //! What every node has loaded, through the ConfigMap `gatepost-status`: each pod writes its node's key and reads those of
 //! the others. Doors: [`channel`] gives both ends; [`Others`] says which names every node has; [`Board::run`] writes and
-//! watches.
+//! watches; [`Caretaker`] is the leader's, who takes out what is old and puts what all should know.
 
 mod agreement;
+mod caretaker;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,9 +23,13 @@ use super::{Error, Kubernetes};
 use crate::lifecycle::Stage;
 pub(super) use agreement::Others;
 use agreement::Told;
+pub use caretaker::Caretaker;
 
 /// Shipped without data, so that an upgrade takes nothing away.
 pub(super) const NAME: &str = "gatepost-status";
+
+/// The key that is no node's: the networks of Cloudflare, as the leader has them from there.
+const NETWORKS: &str = "cloudflare-ips";
 
 /// Changes within this time are written as one.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -73,35 +78,43 @@ pub(super) struct Board {
     digest: watch::Receiver<u64>,
     generation: watch::Receiver<u64>,
     stage: watch::Receiver<Stage>,
-    nodes: watch::Sender<Nodes>,
+    tell: Tell,
 }
 
-/// Both ends.
+/// What is read there goes to these.
+#[derive(Clone)]
+struct Tell {
+    nodes: watch::Sender<Nodes>,
+    networks: watch::Sender<Option<String>>,
+}
+
+/// Both ends. `networks` is told what the key `cloudflare-ips` says, as it stands there.
 pub(super) fn channel(
     kubernetes: Kubernetes,
     node: Node,
     generation: watch::Receiver<u64>,
     stage: watch::Receiver<Stage>,
+    networks: watch::Sender<Option<String>>,
 ) -> (Others, Board) {
     let (nodes, seen) = watch::channel(Nodes::Unknown);
     let (tell, digest) = watch::channel(0);
     let others = Others::new(node.name.clone(), seen, tell);
-    (others, Board { kubernetes, node, digest, generation, stage, nodes })
+    (others, Board { kubernetes, node, digest, generation, stage, tell: Tell { nodes, networks } })
 }
 
 impl Board {
     /// Writes what changes here and watches what changes elsewhere, until the future is dropped.
     pub(super) async fn run(self) {
-        let Board { kubernetes, node, digest, generation, stage, nodes } = self;
+        let Board { kubernetes, node, digest, generation, stage, tell } = self;
         let namespace = kubernetes.namespace().to_owned();
         let api: Api<ConfigMap> = Api::namespaced(kubernetes.client.clone(), &namespace);
         let asked = Asked::new("configmaps", NAME, &namespace);
         let only = Only::Fields(format!("metadata.name={NAME}"));
         let watched = Watched { kubernetes, api: api.clone(), only, asked: asked.clone() };
-        let seen = nodes.subscribe();
-        let watch = watched.run(Reading { nodes: nodes.clone(), listed: None });
+        let seen = tell.nodes.subscribe();
+        let watch = watched.run(Reading { tell: tell.clone(), listed: None });
         let tries = Tries::new(asked, "What is loaded here is not told to other nodes", AGAIN);
-        let writer = Writer { api, tries, node, digest, generation, stage, seen, nodes, written: None };
+        let writer = Writer { api, tries, node, digest, generation, stage, seen, tell, written: None };
         // neither has an end
         let _ = tokio::join!(watch, writer.run());
     }
@@ -116,7 +129,7 @@ struct Writer {
     generation: watch::Receiver<u64>,
     stage: watch::Receiver<Stage>,
     seen: watch::Receiver<Nodes>,
-    nodes: watch::Sender<Nodes>,
+    tell: Tell,
     written: Option<Entry>,
 }
 
@@ -165,7 +178,7 @@ impl Writer {
             Some(now) => {
                 self.written = Some(entry);
                 // the watch says the same a moment later
-                self.nodes.send_replace(Nodes::Told(now.data.unwrap_or_default()));
+                self.tell.told(now.data.unwrap_or_default());
             }
             None => tokio::time::sleep(self.tries.next_wait()).await,
         }
@@ -194,19 +207,29 @@ fn is_due(nodes: &Nodes, node: &str, written: Option<&Entry>, entry: &Entry) -> 
 
 /// Of each node that drains the pod that says so.
 pub(super) fn draining(data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let told = data.iter().map(|(node, text)| (node, agreement::read(text)));
+    let told = data.iter().filter(|(node, _)| *node != NETWORKS).map(|(node, text)| (node, agreement::read(text)));
     told.filter(|(_, told)| told.draining).map(|(node, told)| (node.clone(), told.pod)).collect()
 }
 
 /// Reads the keys of all.
 struct Reading {
-    nodes: watch::Sender<Nodes>,
+    tell: Tell,
     listed: Option<ConfigMap>,
 }
 
+impl Tell {
+    fn told(&self, mut data: BTreeMap<String, String>) {
+        let networks = data.remove(NETWORKS);
+        self.networks.send_if_modified(|told| std::mem::replace(told, networks.clone()) != networks);
+        let nodes = Nodes::Told(data);
+        self.nodes.send_if_modified(|told| std::mem::replace(told, nodes.clone()) != nodes);
+    }
+}
+
 impl Reading {
+    /// What was told of networks holds: they are the same for a node on its own.
     fn apart(&self, why: &str) {
-        if self.nodes.send_replace(Nodes::Apart) != Nodes::Apart {
+        if self.tell.nodes.send_replace(Nodes::Apart) != Nodes::Apart {
             tracing::info!(
                 why,
                 "What other nodes have is not known: a host is sent to https once its certificate is loaded here"
@@ -232,8 +255,7 @@ impl Sink<ConfigMap> for Reading {
     }
 
     fn applied(&mut self, found: ConfigMap) {
-        let told = Nodes::Told(found.data.unwrap_or_default());
-        self.nodes.send_if_modified(|nodes| std::mem::replace(nodes, told.clone()) != told);
+        self.tell.told(found.data.unwrap_or_default());
     }
 
     fn deleted(&mut self, _last: ConfigMap) {
@@ -275,6 +297,25 @@ mod tests {
         let wanted =
             r#"{"pod":"gatepost-x","generation":7,"certificates":"00000000000000ff","draining":false,"at":1750000000}"#;
         assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn the_networks_of_cloudflare_are_no_node_and_are_told_as_they_stand_until_they_are_taken_out() {
+        let (nodes, networks) = (watch::Sender::new(Nodes::Unknown), watch::Sender::new(None));
+        let mut reading = Reading { tell: Tell { nodes, networks }, listed: None };
+        let word = serde_json::to_string(&entry("gatepost-x", true)).unwrap();
+        let (here, there) = (("here".to_owned(), word.clone()), (NETWORKS.to_owned(), word.clone()));
+        let config_map = |data: [(String, String); 2]| ConfigMap { data: Some(data.into()), ..ConfigMap::default() };
+        reading.applied(config_map([here.clone(), there.clone()]));
+        assert_eq!(*reading.tell.nodes.borrow(), told(&entry("gatepost-x", true)));
+        assert_eq!(reading.tell.networks.borrow().as_ref(), Some(&word));
+        let drains = BTreeMap::from([("here".to_owned(), "gatepost-x".to_owned())]);
+        assert_eq!(draining(&BTreeMap::from([here.clone(), there])), drains);
+        // a node that cannot see the others any more goes on with them
+        reading.apart("it may not be read");
+        assert_eq!(reading.tell.networks.borrow().as_ref(), Some(&word));
+        reading.applied(config_map([here.clone(), here]));
+        assert_eq!(*reading.tell.networks.borrow(), None);
     }
 
     #[test]
