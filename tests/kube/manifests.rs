@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{self, ConfigMap, Node, Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::process::Gatepost;
@@ -95,7 +95,7 @@ async fn a_process_with_the_shipped_arguments_serves_after_a_restart_with_the_ap
 }
 
 #[tokio::test]
-async fn the_shipped_role_grants_no_more_than_the_routes_the_secrets_of_its_namespace_and_events() {
+async fn the_shipped_roles_grant_no_more_than_what_is_watched_and_written() {
     let _shared = shared();
     let namespace = Namespace::new("rights").await;
     namespace.write("routes: []").await;
@@ -123,6 +123,19 @@ async fn the_shipped_role_grants_no_more_than_the_routes_the_secrets_of_its_name
     assert!(forbidden(events.list(&ListParams::default()).await.unwrap_err()));
     let elsewhere: Api<ConfigMap> = Api::namespaced(ours.clone(), "default");
     assert!(forbidden(elsewhere.get("gatepost").await.unwrap_err()));
-    let elsewhere: Api<Secret> = Api::namespaced(ours, "kube-system");
+    let elsewhere: Api<Secret> = Api::namespaced(ours.clone(), "kube-system");
     assert!(forbidden(elsewhere.list(&ListParams::default()).await.unwrap_err()));
+
+    let pods: Api<Pod> = Api::namespaced(ours.clone(), &namespace.name);
+    pods.list(&ListParams::default()).await.unwrap();
+    assert!(forbidden(pods.delete("other", &DeleteParams::default()).await.unwrap_err()));
+    let elsewhere: Api<Pod> = Api::namespaced(ours.clone(), "kube-system");
+    assert!(forbidden(elsewhere.list(&ListParams::default()).await.unwrap_err()));
+    let nodes: Api<Node> = Api::all(ours.clone());
+    nodes.list(&ListParams::default()).await.unwrap();
+    assert!(forbidden(nodes.patch("other", &PatchParams::default(), &patch).await.unwrap_err()));
+    let namespaces: Api<v1::Namespace> = Api::all(ours);
+    namespaces.get("kube-system").await.unwrap();
+    assert!(forbidden(namespaces.get(&namespace.name).await.unwrap_err()));
+    assert!(forbidden(namespaces.list(&ListParams::default()).await.unwrap_err()));
 }

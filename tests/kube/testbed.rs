@@ -364,9 +364,18 @@ pub(crate) fn manifests(path: &str) -> Vec<Value> {
     objects
 }
 
-/// The same object in another namespace; for a RoleBinding the accounts in it too.
-fn moved(mut object: Value, namespace: &str) -> Value {
-    object["metadata"]["namespace"] = json!(namespace);
+/// The same object in another namespace; for a binding the accounts in it too. What is in no namespace gets a name of its
+/// own for this one, so that a test takes nothing away from others.
+pub(crate) fn moved(mut object: Value, namespace: &str) -> Value {
+    let of_its_own = |name: &Value| json!(format!("{}-{namespace}", name.as_str().unwrap()));
+    match object["kind"].as_str() {
+        Some("ClusterRole") => object["metadata"]["name"] = of_its_own(&object["metadata"]["name"]),
+        Some("ClusterRoleBinding") => {
+            object["metadata"]["name"] = of_its_own(&object["metadata"]["name"]);
+            object["roleRef"]["name"] = of_its_own(&object["roleRef"]["name"]);
+        }
+        _ => object["metadata"]["namespace"] = json!(namespace),
+    }
     for subject in object.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
         subject["namespace"] = json!(namespace);
     }
