@@ -167,11 +167,11 @@ impl<T: Transport> Cloudflare<T> {
             let response = self.send(permit, asked, request).await?;
             let answer = answer::read::<Vec<R>>(asked, &response)?;
             let malformed = |reason: &str| asked.unavailable(Fault::Malformed(reason.to_owned()));
-            let info = answer.info.ok_or_else(|| malformed("a page that does not say how many there are"))?;
-            match reading.add(answer.result, info, list.a_page) {
+            match reading.add(answer.result, answer.info.unwrap_or_default(), list.a_page) {
                 pages::Step::More => {}
                 pages::Step::Done => return Ok(Some(reading.into_items())),
                 pages::Step::Changed => return Ok(None),
+                pages::Step::Untold => return Err(malformed("a page that does not say how many there are")),
                 pages::Step::TooMany => return Err(malformed("more than can be read")),
             }
         }

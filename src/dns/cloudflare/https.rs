@@ -155,10 +155,6 @@ impl Link {
 impl Connection for Link {
     async fn send(&mut self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
         let Link { sender, connection } = self;
-        // it may have been closed while nobody looked, and then nothing of the request is sent
-        if poll_fn(|cx| Poll::Ready(Link::advance(connection, cx))).await {
-            return Err(Fault::Connect("it was closed meanwhile".to_owned()));
-        }
         let mut exchange = pin!(exchange(sender, request.map(Full::new)));
         poll_fn(|cx| {
             if let Poll::Ready(answered) = exchange.as_mut().poll(cx) {
@@ -182,7 +178,7 @@ async fn exchange(
 ) -> Result<Response<Bytes>, Fault> {
     let response = sender.try_send_request(request).await.map_err(|mut error| {
         let reason = error.error().to_string();
-        // the request comes back when nothing of it was sent
+        // the request comes back when nothing of it was sent: the connection ended while nobody looked
         if error.take_message().is_some() { Fault::Connect(reason) } else { Fault::Broken(reason) }
     })?;
     let (head, body) = response.into_parts();

@@ -33,9 +33,9 @@ pub(super) trait Item: DeserializeOwned {
 }
 
 /// What is said beside a page. `total_count` is of the whole list, as far as the filter lets through.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(super) struct Info {
-    pub(super) total_count: usize,
+    pub(super) total_count: Option<usize>,
     /// Less than what was asked for, when the server gives no more.
     pub(super) per_page: Option<usize>,
 }
@@ -61,11 +61,14 @@ pub(super) enum Step {
     /// These pages are not of one list.
     Changed,
     TooMany,
+    /// Nobody says how many there are.
+    Untold,
 }
 
 impl<R: Item> Reading<R> {
     pub(super) fn add(&mut self, page: Vec<R>, info: Info, asked: usize) -> Step {
-        let total = *self.total.get_or_insert(info.total_count);
+        let Some(told) = info.total_count else { return Step::Untold };
+        let total = *self.total.get_or_insert(told);
         if total > MAX_LISTED {
             return Step::TooMany;
         }
@@ -73,7 +76,7 @@ impl<R: Item> Reading<R> {
         let is_new = page.iter().all(|item| self.ids.insert(item.id().to_owned()));
         self.items.extend(page);
         match self.items.len() {
-            _ if total != info.total_count || !is_new => Step::Changed,
+            _ if total != told || !is_new => Step::Changed,
             read if read == total => Step::Done,
             read if read < total && is_full => Step::More,
             _ => Step::Changed,
@@ -99,7 +102,7 @@ mod tests {
         let mut reading = Reading::default();
         let pages = pages.iter().map(|(ids, total_count)| {
             let page = ids.split_whitespace().map(str::to_owned).collect();
-            reading.add(page, Info { total_count: *total_count, per_page: Some(2) }, 5)
+            reading.add(page, Info { total_count: Some(*total_count), per_page: Some(2) }, 5)
         });
         pages.collect()
     }
@@ -123,5 +126,6 @@ mod tests {
         ] {
             assert_eq!(steps(pages), expected, "{pages:?}");
         }
+        assert_eq!(Reading::<String>::default().add(Vec::new(), Info::default(), 5), Step::Untold);
     }
 }
