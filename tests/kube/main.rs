@@ -8,6 +8,8 @@ mod client;
 mod config_map;
 mod faults;
 mod manifests;
+mod nodes;
+mod observe;
 mod process;
 mod reload;
 mod routes;

@@ -366,7 +366,7 @@ pub(crate) fn manifests(path: &str) -> Vec<Value> {
 
 /// The same object in another namespace; for a binding the accounts in it too. What is in no namespace gets a name of its
 /// own for this one, so that a test takes nothing away from others.
-pub(crate) fn moved(mut object: Value, namespace: &str) -> Value {
+fn moved(mut object: Value, namespace: &str) -> Value {
     let of_its_own = |name: &Value| json!(format!("{}-{namespace}", name.as_str().unwrap()));
     match object["kind"].as_str() {
         Some("ClusterRole") => object["metadata"]["name"] = of_its_own(&object["metadata"]["name"]),
