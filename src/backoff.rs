@@ -21,7 +21,8 @@ impl Backoff {
         Backoff::with_seed(floor, ceiling, RandomState::new().hash_one(0u8))
     }
 
-    fn with_seed(floor: Duration, ceiling: Duration, seed: u64) -> Backoff {
+    /// Like [`new`](Backoff::new), with the jitter of this seed.
+    pub fn with_seed(floor: Duration, ceiling: Duration, seed: u64) -> Backoff {
         Backoff { floor, ceiling: ceiling.max(floor), failures: 0, random: seed | 1 }
     }
 

@@ -66,6 +66,15 @@ impl Events {
         self.queue.try_send(event).is_ok()
     }
 
+    /// Tells the Lease who leads since this term began.
+    pub(super) fn tell_leader(&self, regarding: ObjectReference, leader: &str, term: i64) {
+        let reason = Reason::LeaderElected;
+        let event = event(regarding, reason, term, &format!("{leader} leads"), &instance(), Timestamp::now());
+        if self.queue.try_send(event).is_err() {
+            tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
+        }
+    }
+
     /// Waits until there is room for one more.
     pub(super) async fn room(&self) {
         if self.queue.reserve().await.is_err() {
@@ -116,8 +125,12 @@ fn event(
     let mut hasher = DefaultHasher::new();
     (&regarding.uid, key, reason).hash(&mut hasher);
     let object = regarding.name.as_deref().unwrap_or("gatepost");
-    let warning = reason != Reason::Applied;
-    let action = if reason == Reason::CertificateRejected { "LoadCertificate" } else { "ApplyRoutes" };
+    let (action, warning) = match reason {
+        Reason::Applied => ("ApplyRoutes", false),
+        Reason::Rejected | Reason::PartlyApplied => ("ApplyRoutes", true),
+        Reason::CertificateRejected => ("LoadCertificate", true),
+        Reason::LeaderElected => ("ElectLeader", false),
+    };
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{object}.{:016x}", hasher.finish())),

@@ -11,6 +11,7 @@
 //! Files | Secrets | SecretDir ─► News ─────────────────────────────────────────┴► Certificates::settle ─► Writer::publish
 //! gatepost-status ─► Others: which names every node has ───────────────────────┘      └ Settled: Events, SecretDir
 //! gatepost-tickets ─► certs::Tickets
+//! Lease gatepost ─► leader::elect ─► lifecycle::Leadership: who writes outside
 //! ```
 //!
 //! For DNS records [`Observing`] looks at the nodes, and [`cluster_uid`] tells this cluster from others. [`Caretaker`] is
@@ -27,6 +28,7 @@ mod file;
 mod fresh;
 mod guard;
 mod health;
+pub mod leader;
 mod look;
 mod news;
 mod nodes;

@@ -44,6 +44,8 @@ pub enum Reason {
     PartlyApplied,
     /// `CertificateRejected`
     CertificateRejected,
+    /// `LeaderElected`
+    LeaderElected,
 }
 
 impl Reason {
@@ -54,6 +56,7 @@ impl Reason {
             Reason::Rejected => "RoutesRejected",
             Reason::PartlyApplied => "RoutesPartlyApplied",
             Reason::CertificateRejected => "CertificateRejected",
+            Reason::LeaderElected => "LeaderElected",
         }
     }
 }
@@ -178,9 +181,15 @@ mod tests {
 
     #[test]
     fn the_words_that_scripts_read_stay() {
-        let words =
-            [Reason::Applied, Reason::Rejected, Reason::PartlyApplied, Reason::CertificateRejected].map(Reason::as_str);
-        assert_eq!(words, ["RoutesApplied", "RoutesRejected", "RoutesPartlyApplied", "CertificateRejected"]);
+        let reasons = [
+            Reason::Applied,
+            Reason::Rejected,
+            Reason::PartlyApplied,
+            Reason::CertificateRejected,
+            Reason::LeaderElected,
+        ];
+        let words = ["RoutesApplied", "RoutesRejected", "RoutesPartlyApplied", "CertificateRejected", "LeaderElected"];
+        assert_eq!(reasons.map(Reason::as_str), words);
         assert_eq!(outcome(Verdict::Unchanged, 1, vec![]).reason(), None);
     }
 }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 
 use super::route::{HistogramSum, RouteSum};
 use super::worker::{Tally, Worker};
-use super::{CertificateMetrics, DnsMetrics, Shared, lock};
+use super::{CertificateMetrics, DnsMetrics, ElectionMetrics, Shared, lock};
 
 /// The collector over all shards.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ impl Collector for Shards {
         text.config(&self.0)?;
         text.certificates(&self.0.certificates)?;
         text.dns(&self.0.dns)?;
+        text.election(&self.0.election)?;
         text.process(&self.0)
     }
 }
@@ -197,6 +198,11 @@ impl Text<'_> {
         }
         self.tally("gatepost_dns_writes", "Records written at Cloudflare", "kind", std::iter::once(&dns.writes))?;
         self.tally("gatepost_dns_errors", "Rounds that did not come to their end", "kind", std::iter::once(&dns.errors))
+    }
+
+    fn election(&mut self, election: &ElectionMetrics) -> fmt::Result {
+        let leader = election.leader.load(Ordering::Relaxed);
+        self.gauge("gatepost_leader", "Whether this process is the one that writes DNS records", leader)
     }
 
     fn process(&mut self, shared: &Shared) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! The metrics: shards that one thread each writes, and the text that Prometheus reads.
 //!
-//! Doors: [`Metrics::worker`] for a data-plane thread, [`Metrics::config`] and [`Metrics::certificates`] for the control
+//! Doors: [`Metrics::worker`] for a data-plane thread, [`Metrics::config`] and its like for the control
 //! plane, [`Metrics::encode`] for `/metrics`. A look-up by labels would cost a request 200 ns, so a worker asks once for a [`RouteShard`] and keeps
 //! it; the sum over workers is made when somebody reads.
 
@@ -42,6 +42,7 @@ struct Shared {
     config: ConfigMetrics,
     certificates: CertificateMetrics,
     dns: DnsMetrics,
+    election: ElectionMetrics,
     lines_dropped: Mutex<Option<Arc<AtomicU64>>>,
 }
 
@@ -61,6 +62,7 @@ impl Metrics {
             config: ConfigMetrics::default(),
             certificates: CertificateMetrics::default(),
             dns: DnsMetrics::default(),
+            election: ElectionMetrics::default(),
             lines_dropped: Mutex::default(),
         });
         let mut registry = Registry::default();
@@ -98,6 +100,11 @@ impl Metrics {
     /// What the control plane tells of the records at Cloudflare.
     pub fn dns(&self) -> &DnsMetrics {
         &self.shared.dns
+    }
+
+    /// What the election tells.
+    pub fn election(&self) -> &ElectionMetrics {
+        &self.shared.election
     }
 
     /// Where the access log counts the lines that it had to drop.
@@ -186,6 +193,19 @@ impl CertificateMetrics {
     /// How many entries of the section are not served as they are meant.
     pub fn set_errors(&self, count: usize) {
         self.errors.store(count as u64, Ordering::Relaxed);
+    }
+}
+
+/// Who writes to what all processes share outside. Written by the control plane's one thread.
+#[derive(Debug, Default)]
+pub struct ElectionMetrics {
+    leader: AtomicU64,
+}
+
+impl ElectionMetrics {
+    /// Whether it is this process.
+    pub fn set_leader(&self, leader: bool) {
+        self.leader.store(u64::from(leader), Ordering::Relaxed);
     }
 }
 
