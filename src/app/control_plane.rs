@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -14,8 +15,8 @@ use super::bind::Admin;
 use super::{Process, Source, system};
 use crate::backoff::Backoff;
 use crate::certs::{Store, Tickets};
-use crate::control::{self, Applier, Certificates, ConfigMapName, InCluster, Kubernetes, Patience, SecretDir};
-use crate::lifecycle::{Condition, Readiness, Stage};
+use crate::control::{self, Applier, Certificates, ConfigMapName, InCluster, Kubernetes, Patience, SecretDir, leader};
+use crate::lifecycle::{Condition, Leadership, Readiness, Stage};
 use crate::proxy::Endpoint;
 use crate::published::Writer;
 use crate::routing::RouteTable;
@@ -24,7 +25,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// Waits between looks for a service account in a pod.
 const TRIES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// How long the thread may take to end.
+/// How long the thread may take to end, once the lease is released.
 const STOP: Duration = Duration::from_secs(1);
 
 /// Where the routes come from and go to.
@@ -61,7 +62,8 @@ impl ControlPlane {
         let (tell_fault, fault) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let (alive, ended) = oneshot::channel::<()>();
-        let feed = Feed::new(process, routes, tell_namespace)?;
+        let (electing, elected) = oneshot::channel::<()>();
+        let feed = Feed::new(process, routes, tell_namespace, electing)?;
         let about = About {
             readiness: process.readiness.clone(),
             stage: process.lifecycle.stage(),
@@ -76,18 +78,23 @@ impl ControlPlane {
         std::thread::Builder::new()
             .name("control".to_owned())
             .spawn(move || {
-                let fault = runtime.block_on(async {
-                    let source = telemetry::spawn("routes", feed.run());
+                runtime.block_on(async {
+                    let mut source = telemetry::spawn("routes", feed.run());
                     let admin = telemetry::spawn("admin", about.answer(admin));
-                    tokio::select! {
+                    let fault = tokio::select! {
                         _ = stopped => None,
-                        ended = source => Some(ended.unwrap_or_else(|error| error.into())),
+                        ended = &mut source => Some(ended.unwrap_or_else(|error| error.into())),
                         ended = admin => Some(ended.unwrap_or_else(|error| error.into())),
+                    };
+                    if let Some(fault) = fault {
+                        // who hears of it ends the process, and with that the election
+                        let _ = tell_fault.send(fault);
                     }
+                    // who does not take part in the election yet does not begin now; who does releases the lease, so that
+                    // another one need not wait for its age
+                    source.abort();
+                    let _ = tokio::time::timeout(leader::RELEASE, elected).await;
                 });
-                if let Some(fault) = fault {
-                    let _ = tell_fault.send(fault);
-                }
                 drop((runtime, alive));
             })
             .context("no thread for the control plane")?;
@@ -121,7 +128,7 @@ impl ControlPlane {
     /// Ends it and waits a moment for that.
     pub(super) async fn stop(mut self) {
         drop(self.stop.take());
-        let _ = tokio::time::timeout(STOP, self.ended).await;
+        let _ = tokio::time::timeout(leader::RELEASE + STOP, self.ended).await;
     }
 }
 
@@ -136,10 +143,18 @@ struct Feed {
     certificates_ready: Condition,
     kept: Option<SecretDir>,
     stage: watch::Receiver<Stage>,
+    metrics: Arc<Metrics>,
+    /// Is dropped once this process takes no part in an election any more.
+    electing: oneshot::Sender<()>,
 }
 
 impl Feed {
-    fn new(process: &Process, routes: Routes, tell_namespace: oneshot::Sender<String>) -> anyhow::Result<Feed> {
+    fn new(
+        process: &Process,
+        routes: Routes,
+        tell_namespace: oneshot::Sender<String>,
+        electing: oneshot::Sender<()>,
+    ) -> anyhow::Result<Feed> {
         let metrics = process.metrics.clone();
         let ready = process.readiness.condition("routes");
         let applier = Applier::new(routes.writer, metrics, ready).allow_local_backends(routes.allow_local_backends);
@@ -164,6 +179,8 @@ impl Feed {
             certificates_ready,
             kept,
             stage: process.lifecycle.stage(),
+            metrics: process.metrics.clone(),
+            electing,
         })
     }
 
@@ -179,6 +196,8 @@ impl Feed {
             certificates_ready,
             kept,
             stage,
+            metrics,
+            electing,
         } = self;
         let sections = applier.sections();
         let feed = |place| {
@@ -189,7 +208,7 @@ impl Feed {
             Source::File(path) => {
                 let _ = tell_namespace.send(namespace.unwrap_or_else(system::namespace));
                 let certificates = feed(control::Place::beside(&path));
-                either(control::run_file(path, applier, patience), certificates).await
+                first_of(control::run_file(path, applier, patience), certificates, std::future::pending()).await
             }
             Source::ConfigMap { namespace: of_config_map, name, kubeconfig } => {
                 let kubernetes = match loop_connect(kubeconfig.as_deref(), namespace.as_deref(), patience).await {
@@ -199,6 +218,13 @@ impl Feed {
                 // a Service without a namespace is one beside the ConfigMap
                 let beside = of_config_map.as_deref().unwrap_or(kubernetes.namespace()).to_owned();
                 let _ = tell_namespace.send(beside);
+                let (tell_leadership, leadership) = watch::channel(Leadership::Unknown);
+                let pod = system::node().pod;
+                let election = leader::elect(kubernetes.clone(), pod, stage.clone(), tell_leadership, metrics);
+                let election = telemetry::spawn("election", async move {
+                    election.await;
+                    drop(electing);
+                });
                 let certificates = feed(control::Place::Secrets(Box::new(InCluster {
                     kubernetes: kubernetes.clone(),
                     kept,
@@ -208,16 +234,26 @@ impl Feed {
                     networks: watch::Sender::new(None),
                 })));
                 let name = ConfigMapName { namespace: of_config_map, name };
-                either(control::run_config_map(kubernetes, name, applier, patience), certificates).await
+                let routes = control::run_config_map(kubernetes, name, applier, patience, leadership);
+                first_of(routes, certificates, fault_of(election)).await
             }
         }
     }
 }
 
-/// Waits for the first of two that should not end.
-async fn either(
+/// Waits for a panic of the election. Where it ends otherwise, the process was asked to.
+async fn fault_of(election: JoinHandle<()>) -> anyhow::Error {
+    match election.await {
+        Ok(()) => std::future::pending().await,
+        Err(error) => error.into(),
+    }
+}
+
+/// Waits for the first of those that should not end.
+async fn first_of(
     routes: impl Future<Output = Result<(), control::Error>>,
     certificates: JoinHandle<()>,
+    election: impl Future<Output = anyhow::Error>,
 ) -> anyhow::Error {
     tokio::select! {
         ended = routes => match ended {
@@ -228,6 +264,7 @@ async fn either(
             Ok(()) => anyhow::anyhow!("the source of the certificates has ended without being asked to"),
             Err(error) => error.into(),
         },
+        fault = election => fault,
     }
 }
 
@@ -253,7 +290,7 @@ async fn loop_connect(
 struct About {
     readiness: Readiness,
     stage: watch::Receiver<Stage>,
-    metrics: std::sync::Arc<Metrics>,
+    metrics: Arc<Metrics>,
     endpoints: Vec<Endpoint>,
     started: Instant,
 }

@@ -174,7 +174,11 @@ async fn supervise(
     };
     let (namespace, bound) = tokio::select! {
         awaited = awaited => awaited?,
-        _ = signals.next() => return Ok(Ended::Drained),
+        _ = signals.next() => {
+            process.lifecycle.stop();
+            control.stop().await;
+            return Ok(Ended::Drained);
+        }
     };
     let places = Listening::of(&bound, control.admin_addrs());
     let setup = proxy::Setup {

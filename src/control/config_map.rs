@@ -3,19 +3,30 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant};
+
 use super::client::Asked;
 use super::events::{self, Events};
 use super::fresh;
+use super::outcome::Outcome;
 use super::watched::{Only, Sink, Watched};
 use super::{Applier, ConfigMapName, Error, KEY, Kubernetes, Patience, Verdict};
+use crate::lifecycle::Leadership;
+
+/// A process that becomes leader tells what was applied within this time before it: whoever led then may be gone. It is
+/// the longest that a leader may be missing, and if that one has told it, it is the same Event.
+const UNTOLD: Duration = Duration::from_secs(60);
 
 /// Feeds `applier` from the ConfigMap until the future is dropped. It ends by itself only with `Patience::UntilFault`,
-/// when the API server refuses us before anything serves.
+/// when the API server refuses us before anything serves. That a text was applied is told by the leader alone, as far as
+/// there is one; what is wrong with it, by everybody.
 pub async fn run_config_map(
     kubernetes: Kubernetes,
     name: ConfigMapName,
     mut applier: Applier,
     patience: Patience,
+    leadership: watch::Receiver<Leadership>,
 ) -> Result<(), Error> {
     let namespace = name.namespace.as_deref().unwrap_or(kubernetes.namespace()).to_owned();
     let (events, writer) = events::channel(kubernetes.client.clone());
@@ -27,10 +38,13 @@ pub async fn run_config_map(
         asked: Asked::new("configmaps", &name.name, &namespace),
         kubernetes: kubernetes.clone(),
     };
-    let routes = Routes { what, applier, events, patience, kubernetes, listed: None };
+    let (untold, later) = watch::channel(None);
+    let told_later = tell_later(later, leadership.clone(), events.clone());
+    let routes = Routes { what, applier, events, leadership, untold, patience, kubernetes, listed: None };
     tokio::select! {
         ended = watched.run(routes) => ended,
         () = writer.run() => Ok(()),
+        () = told_later => Ok(()),
     }
 }
 
@@ -53,11 +67,33 @@ pub async fn read_routes(kubernetes: &Kubernetes, name: &ConfigMapName) -> Resul
     }
 }
 
+/// What was applied while another process led.
+type Untold = Option<(ConfigMap, Outcome, Instant)>;
+
+/// Tells the newest of what was not told, once this process leads. It has no end.
+async fn tell_later(untold: watch::Receiver<Untold>, mut leadership: watch::Receiver<Leadership>, events: Events) {
+    let leads = |leadership: &Leadership| matches!(leadership, Leadership::Leader { .. });
+    while leadership.wait_for(|now| leads(now)).await.is_ok() {
+        if let Some((regarding, outcome, at)) = &*untold.borrow()
+            && at.elapsed() < UNTOLD
+        {
+            events.tell(regarding, outcome);
+        }
+        if leadership.wait_for(|now| !leads(now)).await.is_err() {
+            break;
+        }
+    }
+    // without an election nothing comes
+    std::future::pending().await
+}
+
 struct Routes {
     /// For people.
     what: String,
     applier: Applier,
     events: Events,
+    leadership: watch::Receiver<Leadership>,
+    untold: watch::Sender<Untold>,
     patience: Patience,
     kubernetes: Kubernetes,
     listed: Option<ConfigMap>,
@@ -88,7 +124,7 @@ impl Sink<ConfigMap> for Routes {
             Some(text) => self.applier.apply(text, KEY),
             None => self.applier.unusable(&self.what, &without_key(&found)),
         };
-        self.events.tell(&found, &outcome);
+        self.tell(found, outcome);
     }
 
     fn deleted(&mut self, last: ConfigMap) {
@@ -117,6 +153,18 @@ impl Sink<ConfigMap> for Routes {
             tracing::error!(source, generation, %error, "The Kubernetes API refuses us, what serves goes on");
         }
         Ok(())
+    }
+}
+
+impl Routes {
+    /// Every process has the same to tell, and a cluster may have hundreds. One that does not know of a leader tells it.
+    fn tell(&self, found: ConfigMap, outcome: Outcome) {
+        let follows = *self.leadership.borrow() == Leadership::Follower;
+        if follows && outcome.verdict == Verdict::Applied {
+            self.untold.send_replace(Some((found, outcome, Instant::now())));
+        } else {
+            self.events.tell(&found, &outcome);
+        }
     }
 }
 
@@ -157,7 +205,8 @@ mod tests {
         let readiness = Readiness::new();
         let applier = Applier::new(writer, Metrics::new(), readiness.condition("routes"));
         let name = ConfigMapName { namespace: None, name: "gatepost".to_owned() };
-        let source = run_config_map(kubernetes, name, applier, Patience::UntilFault);
+        let (_, leadership) = watch::channel(Leadership::Unknown);
+        let source = run_config_map(kubernetes, name, applier, Patience::UntilFault, leadership);
         let mut held = Vec::new();
         let accepted = async {
             while held.len() < 4 {
