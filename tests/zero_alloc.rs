@@ -163,6 +163,7 @@ fn start_worker(app: SocketAddr) -> SocketAddr {
     let setup = Setup {
         routes,
         certificates: published::channel(None).1,
+        cloudflare: published::channel(Some(Default::default())).1,
         https_port: None,
         metrics: Metrics::new(),
         lines: Some(Lines::start(std::io::sink()).unwrap()),

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::certs::Store;
+use crate::config::CloudflareNetworks;
 use crate::lifecycle::{Ended, Lifecycle, Readiness, Signal, Signals};
 use crate::proxy::Endpoint;
 use crate::published;
@@ -146,6 +147,8 @@ async fn supervise(
     let (writer, reader) = published::channel(None);
     // handshakes that come before the first certificates are told that there are none
     let (certificates_to, certificates) = published::channel(Some(Arc::new(Store::default())));
+    // held for whoever learns of a newer list
+    let (_cloudflare_to, cloudflare) = published::channel(Some(Arc::new(CloudflareNetworks::default())));
     // outside a pod a port that is taken or forbidden is told before anything is started
     let endpoints: Vec<Endpoint> =
         http.into_iter().map(Endpoint::http).chain(https.into_iter().map(Endpoint::https)).collect();
@@ -184,6 +187,7 @@ async fn supervise(
     let setup = proxy::Setup {
         routes: reader.clone(),
         certificates,
+        cloudflare,
         https_port: places.https.first().map(SocketAddr::port),
         metrics: process.metrics.clone(),
         lines: Some(lines.clone()),

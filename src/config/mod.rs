@@ -10,6 +10,7 @@
 mod access_log;
 mod action;
 mod backend;
+mod cloudflare;
 mod dns;
 mod expression;
 mod fields;
@@ -42,6 +43,7 @@ mod tests;
 
 pub use access_log::{AccessLog, LogField, LogFormat};
 pub use backend::is_local;
+pub use cloudflare::{CloudflareNetworks, Implausible};
 pub use dns::{dns_name, dns_ttl};
 pub use model::*;
 pub use problem::{Invalid, MAX_PROBLEMS, Problem, Refused, Severity};

@@ -2,9 +2,9 @@
 //!
 //! One door: [`Origin::of`].
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use crate::config::Trust;
+use crate::config::{CloudflareNetworks, Trust};
 use crate::message::{Head, Name, Sender};
 
 /// What is known of the client before anything else is decided.
@@ -21,29 +21,30 @@ pub(super) struct Origin {
 impl Origin {
     /// `peer` is the other end of the connection. The client is that peer or, when it is in `trust`, the rightmost
     /// address of `X-Forwarded-For` that is not; `CF-Connecting-IP` wins when the peer is Cloudflare's and is believed.
-    pub(super) fn of(peer: IpAddr, head: &Head, trust: &Trust) -> Self {
+    pub(super) fn of(peer: IpAddr, head: &Head, trust: &Trust, cloudflare: &CloudflareNetworks) -> Self {
         let peer = unmapped(peer);
-        let sender = match (trusts(trust, peer), is_cloudflare(peer)) {
+        let is_cloudflare = cloudflare.contains(peer);
+        let sender = match (trusts(trust, cloudflare, peer), is_cloudflare) {
             (false, _) => Sender::Stranger,
             (true, false) => Sender::Proxy,
             (true, true) => Sender::Cloudflare,
         };
-        let secure = (sender != Sender::Stranger || is_cloudflare(peer)) && says_https(head);
+        let secure = (sender != Sender::Stranger || is_cloudflare) && says_https(head);
         let client = match head.get(Name::CfConnectingIp) {
             _ if sender == Sender::Stranger => peer,
             Some(said) if trust.cloudflare && sender == Sender::Cloudflare => address(said).unwrap_or(peer),
-            _ => forwarded_for(head, trust).unwrap_or(peer),
+            _ => forwarded_for(head, trust, cloudflare).unwrap_or(peer),
         };
         Origin { client, secure, sender }
     }
 }
 
 /// Whether this peer's word about the client is believed.
-pub(super) fn trusts(trust: &Trust, ip: IpAddr) -> bool {
-    trust.networks.iter().any(|network| network.contains(&ip)) || (trust.cloudflare && is_cloudflare(ip))
+pub(super) fn trusts(trust: &Trust, cloudflare: &CloudflareNetworks, ip: IpAddr) -> bool {
+    trust.networks.iter().any(|network| network.contains(&ip)) || (trust.cloudflare && cloudflare.contains(ip))
 }
 
-fn forwarded_for(head: &Head, trust: &Trust) -> Option<IpAddr> {
+fn forwarded_for(head: &Head, trust: &Trust, cloudflare: &CloudflareNetworks) -> Option<IpAddr> {
     let mut nearest = None;
     // fields in order, addresses in order: the last one was added by the peer. A list that is no list ends the search.
     let mut values: smallvec::SmallVec<[&[u8]; 4]> = head.all(Name::XForwardedFor).collect();
@@ -51,7 +52,7 @@ fn forwarded_for(head: &Head, trust: &Trust) -> Option<IpAddr> {
     for part in values.into_iter().flat_map(|value| value.rsplit(|&byte| byte == b',')) {
         let Some(ip) = address(part) else { break };
         nearest = Some(ip);
-        if !trusts(trust, ip) {
+        if !trusts(trust, cloudflare, ip) {
             break;
         }
     }
@@ -88,45 +89,6 @@ pub(super) fn unmapped(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// The networks that Cloudflare publishes for its edge (cloudflare.com/ips), as (network, prefix length).
-const CLOUDFLARE_V4: [(Ipv4Addr, u32); 15] = [
-    (Ipv4Addr::new(173, 245, 48, 0), 20),
-    (Ipv4Addr::new(103, 21, 244, 0), 22),
-    (Ipv4Addr::new(103, 22, 200, 0), 22),
-    (Ipv4Addr::new(103, 31, 4, 0), 22),
-    (Ipv4Addr::new(141, 101, 64, 0), 18),
-    (Ipv4Addr::new(108, 162, 192, 0), 18),
-    (Ipv4Addr::new(190, 93, 240, 0), 20),
-    (Ipv4Addr::new(188, 114, 96, 0), 20),
-    (Ipv4Addr::new(197, 234, 240, 0), 22),
-    (Ipv4Addr::new(198, 41, 128, 0), 17),
-    (Ipv4Addr::new(162, 158, 0, 0), 15),
-    (Ipv4Addr::new(104, 16, 0, 0), 13),
-    (Ipv4Addr::new(104, 24, 0, 0), 14),
-    (Ipv4Addr::new(172, 64, 0, 0), 13),
-    (Ipv4Addr::new(131, 0, 72, 0), 22),
-];
-
-/// The same for IPv6.
-const CLOUDFLARE_V6: [(Ipv6Addr, u32); 7] = [
-    (Ipv6Addr::new(0x2400, 0xcb00, 0, 0, 0, 0, 0, 0), 32),
-    (Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0, 0, 0), 32),
-    (Ipv6Addr::new(0x2803, 0xf800, 0, 0, 0, 0, 0, 0), 32),
-    (Ipv6Addr::new(0x2405, 0xb500, 0, 0, 0, 0, 0, 0), 32),
-    (Ipv6Addr::new(0x2405, 0x8100, 0, 0, 0, 0, 0, 0), 32),
-    (Ipv6Addr::new(0x2a06, 0x98c0, 0, 0, 0, 0, 0, 0), 29),
-    (Ipv6Addr::new(0x2c0f, 0xf248, 0, 0, 0, 0, 0, 0), 32),
-];
-
-fn is_cloudflare(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => CLOUDFLARE_V4.iter().any(|(net, len)| (u32::from(ip) ^ u32::from(*net)) >> (32 - len) == 0),
-        IpAddr::V6(ip) => {
-            CLOUDFLARE_V6.iter().any(|(net, len)| (u128::from(ip) ^ u128::from(*net)) >> (128 - len) == 0)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,15 +110,19 @@ mod tests {
         }
     }
 
+    fn origin(peer: &str, fields: &[(&str, &str)], trust: &Trust) -> Origin {
+        Origin::of(peer.parse().unwrap(), &head(fields), trust, &CloudflareNetworks::default())
+    }
+
     fn client(peer: &str, fields: &[(&str, &str)], trust: &Trust) -> String {
-        Origin::of(peer.parse().unwrap(), &head(fields), trust).client.to_string()
+        origin(peer, fields, trust).client.to_string()
     }
 
     #[test]
     fn a_stranger_cannot_say_who_it_is() {
         let fields =
             [("x-forwarded-for", "192.0.2.9"), ("x-forwarded-proto", "https"), ("cf-connecting-ip", "192.0.2.8")];
-        let origin = Origin::of("198.51.100.1".parse().unwrap(), &head(&fields), &trust(&["10.0.0.0/8"], true));
+        let origin = origin("198.51.100.1", &fields, &trust(&["10.0.0.0/8"], true));
         assert_eq!(origin, Origin { client: "198.51.100.1".parse().unwrap(), secure: false, sender: Sender::Stranger });
     }
 
@@ -202,16 +168,24 @@ mod tests {
             ("10.0.0.1", &["10.0.0.0/8"], true, Sender::Proxy),
             ("192.0.2.1", &["10.0.0.0/8"], true, Sender::Stranger),
         ] {
-            let origin = Origin::of(peer.parse().unwrap(), &head(&[]), &trust(networks, named));
-            assert_eq!(origin.sender, sender, "{peer} {networks:?} {named}");
+            assert_eq!(origin(peer, &[], &trust(networks, named)).sender, sender, "{peer} {networks:?} {named}");
         }
     }
 
     #[test]
     fn https_at_cloudflare_counts_even_when_cloudflare_is_not_named() {
-        let visitor = head(&[("cf-visitor", r#"{"scheme":"https"}"#)]);
+        let visitor = [("cf-visitor", r#"{"scheme":"https"}"#)];
         let trust = trust(&[], false);
-        assert!(Origin::of("104.16.1.1".parse().unwrap(), &visitor, &trust).secure);
-        assert!(!Origin::of("192.0.2.1".parse().unwrap(), &visitor, &trust).secure);
+        assert!(origin("104.16.1.1", &visitor, &trust).secure);
+        assert!(!origin("192.0.2.1", &visitor, &trust).secure);
+    }
+
+    #[test]
+    fn another_list_of_networks_takes_the_place_of_the_built_in_one() {
+        let list = CloudflareNetworks::parse(r#"["198.51.100.0/24","2400:cb00::/32"]"#).unwrap();
+        let (trust, fields) = (trust(&[], true), head(&[("cf-connecting-ip", "192.0.2.1")]));
+        for (peer, client) in [("198.51.100.7", "192.0.2.1"), ("104.16.1.1", "104.16.1.1")] {
+            assert_eq!(Origin::of(peer.parse().unwrap(), &fields, &trust, &list).client.to_string(), client);
+        }
     }
 }

@@ -177,7 +177,8 @@ pub(super) fn introduce(worker: &Worker, peer: &Peer, x: &mut Exchange) {
 /// Who asks, under which id.
 fn identify(worker: &Worker, table: &Rc<Table>, peer: &Peer, x: &mut Exchange) {
     let Exchange { request, client_text, id, facts, .. } = x;
-    facts.origin = Origin::of(peer.addr.ip(), request, &table.routes.settings().trust);
+    let trust = &table.routes.settings().trust;
+    facts.origin = worker.cloudflare(|networks| Origin::of(peer.addr.ip(), request, trust, networks));
     if let Arrival::Secured(secured) = &peer.arrival {
         facts.origin.secure = true;
         facts.tls = Some(secured.version);

@@ -4,11 +4,12 @@
 //! its end.
 
 mod held;
+mod latest;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,11 +23,10 @@ use tokio::task::JoinHandle;
 use super::clients::Clients;
 use super::connection::{self, Listener};
 use super::exchange::Exchange;
-use super::forwarded;
 use super::listener::{Bound, Endpoint};
 use super::table::Table;
 use crate::certs::Store;
-use crate::config::Limits;
+use crate::config::CloudflareNetworks;
 use crate::lifecycle::Stage;
 use crate::published::Reader;
 use crate::routing::RouteTable;
@@ -42,6 +42,8 @@ pub struct Setup {
     pub routes: Reader<RouteTable>,
     /// The current certificates, whenever they change.
     pub certificates: Reader<Store>,
+    /// The networks from which Cloudflare's edge comes, whenever they change.
+    pub cloudflare: Reader<CloudflareNetworks>,
     /// Where clients that came in clear are sent; `None` = nobody listens for TLS.
     pub https_port: Option<u16>,
     /// Where requests are counted.
@@ -184,6 +186,7 @@ pub(super) struct Worker {
     pub(super) https_port: Option<u16>,
     routes: RefCell<Reader<RouteTable>>,
     certificates: RefCell<Reader<Store>>,
+    cloudflare: RefCell<Reader<CloudflareNetworks>>,
     table: RefCell<Option<Rc<Table>>>,
     #[expect(clippy::vec_box, reason = "they are lent and taken back as boxes")]
     exchanges: RefCell<Vec<Box<Exchange>>>,
@@ -201,8 +204,18 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(setup: Setup, clients: Arc<Clients>, workers: usize) -> Rc<Self> {
-        let Setup { routes, certificates, https_port, metrics, lines, stage: _, connections, upstream, loop_id } =
-            setup;
+        let Setup {
+            routes,
+            certificates,
+            cloudflare,
+            https_port,
+            metrics,
+            lines,
+            stage: _,
+            connections,
+            upstream,
+            loop_id,
+        } = setup;
         let metrics = metrics.worker();
         let deadlines = Rc::new(Deadlines::default());
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), workers);
@@ -216,6 +229,7 @@ impl Worker {
             https_port,
             routes: RefCell::new(routes),
             certificates: RefCell::new(certificates),
+            cloudflare: RefCell::new(cloudflare),
             table: RefCell::new(None),
             exchanges: RefCell::default(),
             workers,
@@ -229,42 +243,6 @@ impl Worker {
         });
         worker.set_epoch();
         worker
-    }
-
-    /// The current generation; one atomic load while nothing changed. `None` before the first.
-    pub(super) fn table(&self) -> Option<Rc<Table>> {
-        let mut routes = self.routes.borrow_mut();
-        let latest = routes.load()?;
-        let mut table = self.table.borrow_mut();
-        match &*table {
-            Some(table) if Arc::ptr_eq(&table.routes, latest) => Some(Rc::clone(table)),
-            _ => {
-                let fresh = Rc::new(Table::new(Arc::clone(latest)));
-                *table = Some(Rc::clone(&fresh));
-                Some(fresh)
-            }
-        }
-    }
-
-    /// A look at the certificates, with the number of their publication; `None` before the first.
-    pub(super) fn certificates<R>(&self, look: impl FnOnce(&Store, u64) -> R) -> Option<R> {
-        let mut reader = self.certificates.borrow_mut();
-        reader.load()?;
-        let publication = reader.publication();
-        reader.load().map(|store| look(store, publication))
-    }
-
-    /// The limits in force.
-    pub(super) fn limits(&self) -> Limits {
-        self.table().map_or_else(Limits::default, |table| table.routes.settings().limits.clone())
-    }
-
-    /// Whether this peer may begin with a PROXY header.
-    pub(super) fn may_introduce(&self, peer: IpAddr) -> bool {
-        self.table().is_some_and(|table| {
-            let trust = &table.routes.settings().trust;
-            trust.proxy_protocol && forwarded::trusts(trust, peer)
-        })
     }
 
     /// Whether connections are to end with their current request.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use gatepost::config::CloudflareNetworks;
+
 use crate::support::strict::Message;
 use crate::support::{Ca, Gate, Gatepost, gatepost, http2, tls};
 
@@ -147,12 +149,17 @@ fn cloudflare_s_word_is_believed_also_where_nothing_says_so() {
     let gate =
         route(gatepost(), "host: a.test").section("trust: {proxies: [127.0.0.0/8], proxyProtocol: accept}").start();
     gate.certificate("a.test", &ca.issue(&["a.test"]));
-    for (client, status) in [("173.245.48.7", 200), ("192.0.2.7", 308)] {
+    let status = |client: &str| {
         let ask = format!(
             "PROXY TCP4 {client} 127.0.0.1 1 80\r\nGET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-Proto: https\r\n\r\n"
         );
-        assert_eq!(gate.client().send(ask).answer().status(), status, "{client}");
-    }
+        gate.client().send(ask).answer().status()
+    };
+    assert_eq!(["173.245.48.7", "198.51.100.7", "192.0.2.7"].map(status), [200, 308, 308]);
+    // and a newer list counts from the next request on
+    let list = CloudflareNetworks::parse("[\"198.51.100.0/24\", \"2400:cb00::/32\"]").unwrap();
+    gate.cloudflare.publish(list);
+    assert_eq!(["173.245.48.7", "198.51.100.7", "192.0.2.7"].map(status), [308, 200, 308]);
 }
 
 #[test]

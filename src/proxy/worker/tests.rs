@@ -22,6 +22,7 @@ pub(crate) fn setup(routes: &str) -> (published::Writer<RouteTable>, Setup) {
     let setup = Setup {
         routes,
         certificates: published::channel(None).1,
+        cloudflare: published::channel(Some(Arc::default())).1,
         https_port: None,
         metrics: Metrics::new(),
         lines: None,

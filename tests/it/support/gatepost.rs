@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use gatepost::certs::{Maker, Store, TicketKey, Tickets};
+use gatepost::config::CloudflareNetworks;
 use gatepost::lifecycle::Stage;
 use gatepost::proxy::{self, Bound, Endpoint, Running, Setup, WorkerError};
 use gatepost::published::{self, Reader, Writer};
@@ -123,6 +124,7 @@ impl Gatepost {
         let bound = Bound::bind(&[Endpoint::http(any), Endpoint::https(any)], workers, false).expect("two ports");
         let (addr, tls_addr) = (bound.endpoints()[0].addr, bound.endpoints()[1].addr);
         let (certificates, certificates_reader) = published::channel(Some(Arc::new(Store::default())));
+        let (cloudflare_writer, cloudflare) = published::channel(Some(Arc::new(CloudflareNetworks::default())));
         let (writer, reader): (Writer<RouteTable>, Reader<RouteTable>) = published::channel(None);
         if let Some(file) = &file {
             writer.publish(table(file, 1));
@@ -137,6 +139,7 @@ impl Gatepost {
         let setup = Setup {
             routes: reader,
             certificates: certificates_reader,
+            cloudflare,
             https_port: Some(tls_addr.port()),
             metrics: Arc::clone(&metrics),
             lines: Some(lines.clone()),
@@ -159,6 +162,7 @@ impl Gatepost {
             addr,
             tls_addr,
             certificates,
+            cloudflare: cloudflare_writer,
             maker,
             metrics,
             writer,
@@ -199,6 +203,7 @@ pub struct Gate {
     /// For TLS.
     pub tls_addr: SocketAddr,
     pub certificates: Writer<Store>,
+    pub cloudflare: Writer<CloudflareNetworks>,
     pub maker: Maker,
     pub metrics: Arc<Metrics>,
     pub writer: Writer<RouteTable>,
