@@ -4,6 +4,7 @@
 //! `facts` collects what there is to say, `text` says it to people; for programs the facts are written as they are.
 
 mod facts;
+mod record;
 mod text;
 mod transport;
 
@@ -16,7 +17,8 @@ use clap::ValueEnum;
 
 use self::facts::Explained;
 use super::{USAGE, print};
-use crate::config::{self, Config, HostPattern, Problem, Severity, Tls};
+use crate::config::{self, Config, Dns, HostPattern, Problem, Severity, Tls};
+use crate::dns::Host;
 use crate::message::{Head, Limits, Malformed};
 use crate::routing::RouteTable;
 
@@ -111,6 +113,9 @@ fn read(file: &Path) -> Result<(String, String), String> {
 struct Served {
     table: RouteTable,
     tls: Tls,
+    dns: Dns,
+    /// That get a name of their own.
+    hosts: Vec<Host>,
 }
 
 /// What is wrong is left to `check`, but said.
@@ -124,7 +129,8 @@ fn served(name: &str, text: &str) -> Result<Served, String> {
         anstream::eprintln!("gatepost: {problem}");
     }
     let table = RouteTable::build(&config, 1).map_err(|error| format!("{name}: {error}"))?;
-    Ok(Served { table, tls: config.tls })
+    let hosts = crate::dns::hosts(&config.routes);
+    Ok(Served { table, hosts, tls: config.tls, dns: config.dns })
 }
 
 /// A request, as its client would send it.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
+use super::record;
 use super::transport::{Arrival, Transport};
 use super::{Asked, Served};
 use crate::config::{
@@ -27,6 +28,8 @@ pub(super) struct Explained {
     pub(super) route: Option<Winner>,
     /// What TLS has to do with it; nothing when the request names no host that could be read.
     pub(super) https: Option<Transport>,
+    /// What record the host gets; nothing when the file does not speak of DNS.
+    pub(super) dns: Option<String>,
     /// Routes that did not, the nearest first.
     pub(super) others: Vec<Other>,
     /// How many more there are.
@@ -78,7 +81,7 @@ fn as_object<S: Serializer>(pairs: &[(&'static str, String)], serializer: S) -> 
 
 impl Explained {
     pub(super) fn new(file: &str, served: &Served, asked: &Asked, peer: IpAddr) -> Explained {
-        let Served { table, tls } = served;
+        let Served { table, tls, dns, hosts } = served;
         let mut explained = Explained {
             method: asked.method.clone(),
             url: asked.url(),
@@ -86,6 +89,7 @@ impl Explained {
             refused: None,
             route: None,
             https: None,
+            dns: None,
             others: Vec::new(),
             more: 0,
         };
@@ -122,6 +126,7 @@ impl Explained {
             None => refuse(404, "no route is for this host"),
         }
         explained.https = Some(transport);
+        explained.dns = record::of(dns, hosts, target.host());
         explained.more = more;
         explained.others = others
             .into_iter()

@@ -276,10 +276,57 @@ fn a_host_has_the_certificates_of_its_name_else_of_its_wildcard_else_those_of_th
 fn programs_read_names_that_stay() {
     let object = serde_json::to_value(get("http://www.example.com/api")).unwrap();
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&object), ["file", "https", "method", "more", "others", "refused", "route", "url"]);
+    assert_eq!(keys(&object), ["dns", "file", "https", "method", "more", "others", "refused", "route", "url"]);
     assert_eq!(keys(&object["route"]), ["action", "app", "limits", "line", "route", "timeouts"]);
     assert_eq!(keys(&object["route"]["app"]), ["headers", "path", "removed"]);
     assert_eq!(keys(&object["https"]), ["certificates", "clientCertificate", "hsts", "inClear", "isDefault"]);
     assert_eq!(object["others"][0]["missed"][0], "the winner's path is more specific");
     assert_eq!(object["route"]["timeouts"]["firstByte"], "1m30s");
+}
+
+#[test]
+fn the_record_of_a_host_is_told_as_far_as_the_file_tells() {
+    const ROUTES: &str = "routes:\n\
+        - {host: www.example.com, backend: \"a:80\"}\n\
+        - {host: \"*.wild.example.com\", backend: \"a:80\", dns: {proxied: true}}\n\
+        - {host: off.example.com, backend: \"a:80\", dns: false}\n\
+        - {host: bad.example.com, backend: oops}\n\
+        - {host: \"*\", backend: \"a:80\"}\n";
+    let both = "{names: [k.example.com, \"*.k.example.com\"], routeHosts: cname}";
+    for (section, host, said) in [
+        (both, "k.example.com", Some("A and AAAA of the nodes (`dns.names`)")),
+        (both, "a.b.k.example.com", Some("A and AAAA of the nodes (`dns.names`)")),
+        (
+            "{names: [k.example.com], proxied: true}",
+            "k.example.com",
+            Some("A and AAAA of the nodes, proxied (`dns.names`)"),
+        ),
+        (both, "www.example.com", Some("CNAME to `k.example.com`, when its zone is one of yours")),
+        (
+            both,
+            "a.b.wild.example.com",
+            Some("CNAME of `*.wild.example.com` to `k.example.com`, proxied, when its zone is one of yours"),
+        ),
+        (both, "wild.example.com", Some("none: no route names this host, or one says `dns: false`")),
+        (both, "off.example.com", Some("none: no route names this host, or one says `dns: false`")),
+        (both, "bad.example.com", Some("CNAME as it is now: what its routes say could not be read")),
+        (
+            "{routeHosts: cname}",
+            "www.example.com",
+            Some("CNAME to the first name of `--dns-name`, when its zone is one of yours"),
+        ),
+        (
+            "{names: [], routeHosts: cname}",
+            "www.example.com",
+            Some("none: there is no name in `dns.names` that it could point at"),
+        ),
+        ("{names: [k.example.com]}", "www.example.com", Some("none of gatepost's: `dns.routeHosts` is off")),
+        ("{}", "www.example.com", None),
+    ] {
+        let file = format!("{ROUTES}dns: {section}\n");
+        let explained = explain_of(&file, host, "GET", &[], "203.0.113.7");
+        assert_eq!(explained.dns.as_deref(), said, "{section} {host}");
+        let text = text::of(&explained);
+        assert_eq!(text.contains("\nDNS\n  record "), said.is_some(), "{text}");
+    }
 }

@@ -17,7 +17,7 @@ pub(super) fn of(explained: &Explained) -> String {
 }
 
 fn write(explained: &Explained, out: &mut String) -> fmt::Result {
-    let Explained { method, url, file, refused, route, https, others, more } = explained;
+    let Explained { method, url, file, refused, route, https, dns, others, more } = explained;
     writeln!(out, "{method} {url}\n")?;
     if let Some(refused) = refused {
         writeln!(out, "answered {}: {}", refused.status, refused.reason)?;
@@ -27,6 +27,9 @@ fn write(explained: &Explained, out: &mut String) -> fmt::Result {
     }
     if let Some(transport) = https {
         write_transport(transport, out)?;
+    }
+    if let Some(record) = dns {
+        writeln!(out, "\nDNS\n  {:WIDTH$} {record}", "record")?;
     }
     if !others.is_empty() {
         writeln!(out, "\nNot taken")?;
