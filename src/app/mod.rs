@@ -6,6 +6,7 @@
 mod bind;
 mod control_plane;
 mod dns;
+mod feed;
 mod leading;
 mod settings;
 mod system;
@@ -33,7 +34,8 @@ use crate::{proxy, upstream};
 pub use dns::{Dns, DnsError, Kept, apply as dns_apply, plan as dns_plan, release as dns_release};
 pub use settings::{DnsSettings, Ending, Serve, Source};
 
-use control_plane::{ControlPlane, Routes};
+use control_plane::ControlPlane;
+use feed::Routes;
 
 /// Workers that are cut get this long to notice.
 const CUT: Duration = Duration::from_secs(1);
