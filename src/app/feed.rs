@@ -10,11 +10,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use super::leading::{Leading, learn_networks};
+use super::settings::DnsSettings;
 use super::{Process, Source, system};
 use crate::backoff::Backoff;
 use crate::certs::{Store, Tickets};
+use crate::config::CloudflareNetworks;
 use crate::control::{self, Applier, Certificates, ConfigMapName, InCluster, Kubernetes, Patience, SecretDir, leader};
-use crate::lifecycle::{Condition, Leadership, Stage};
+use crate::lifecycle::{Condition, Leadership, Right, Stage};
 use crate::published::Writer;
 use crate::routing::RouteTable;
 use crate::telemetry;
@@ -31,6 +34,8 @@ pub(super) struct Routes {
     pub(super) writer: Writer<RouteTable>,
     pub(super) certificates: Writer<Store>,
     pub(super) secret_dir: Option<PathBuf>,
+    pub(super) dns: DnsSettings,
+    pub(super) cloudflare: Writer<CloudflareNetworks>,
 }
 
 /// What feeds the table and the store of certificates.
@@ -45,6 +50,8 @@ pub(super) struct Feed {
     kept: Option<SecretDir>,
     stage: watch::Receiver<Stage>,
     metrics: Arc<Metrics>,
+    dns: DnsSettings,
+    cloudflare: Writer<CloudflareNetworks>,
     /// Is dropped once this process takes no part in an election any more.
     electing: oneshot::Sender<()>,
 }
@@ -81,6 +88,8 @@ impl Feed {
             kept,
             stage: process.lifecycle.stage(),
             metrics: process.metrics.clone(),
+            dns: routes.dns,
+            cloudflare: routes.cloudflare,
             electing,
         })
     }
@@ -98,6 +107,8 @@ impl Feed {
             kept,
             stage,
             metrics,
+            dns,
+            cloudflare,
             electing,
         } = self;
         let sections = applier.sections();
@@ -121,22 +132,36 @@ impl Feed {
                 let _ = tell_namespace.send(beside);
                 let (tell_leadership, leadership) = watch::channel(Leadership::Unknown);
                 let pod = system::node().pod;
-                let election = leader::elect(kubernetes.clone(), pod, stage.clone(), tell_leadership, metrics);
+                let election =
+                    leader::elect(kubernetes.clone(), pod, stage.clone(), tell_leadership, Arc::clone(&metrics));
                 let election = telemetry::spawn("election", async move {
                     election.await;
                     drop(electing);
                 });
+                let leading = Leading {
+                    kubernetes: kubernetes.clone(),
+                    right: Right::elected(leadership.clone()),
+                    wishes: applier.wishes(),
+                    dns,
+                    metrics,
+                };
+                let (tell_networks, networks) = watch::channel(None);
+                let beside = async { tokio::join!(leading.run(), learn_networks(networks, cloudflare)) };
                 let certificates = feed(control::Place::Secrets(Box::new(InCluster {
                     kubernetes: kubernetes.clone(),
                     kept,
                     node: system::node(),
                     generations: applier.generations(),
                     stage,
-                    networks: watch::Sender::new(None),
+                    networks: tell_networks,
                 })));
                 let name = ConfigMapName { namespace: of_config_map, name };
                 let routes = control::run_config_map(kubernetes, name, applier, patience, leadership);
-                first_of(routes, certificates, fault_of(election)).await
+                tokio::select! {
+                    fault = first_of(routes, certificates, fault_of(election)) => fault,
+                    // neither has an end
+                    _ = beside => anyhow::anyhow!("what the leader does has ended without being asked to"),
+                }
             }
         }
     }

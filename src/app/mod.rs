@@ -139,8 +139,7 @@ async fn supervise(
         resolver,
         log: _,
         log_level: _,
-        // told to the sync once there is one
-        dns: _,
+        dns,
         ending,
     } = serve;
     let mut signals = Signals::of_system().context("no signal handlers")?;
@@ -149,8 +148,7 @@ async fn supervise(
     let (writer, reader) = published::channel(None);
     // handshakes that come before the first certificates are told that there are none
     let (certificates_to, certificates) = published::channel(Some(Arc::new(Store::default())));
-    // held for whoever learns of a newer list
-    let (_cloudflare_to, cloudflare) = published::channel(Some(Arc::new(CloudflareNetworks::default())));
+    let (cloudflare_to, cloudflare) = published::channel(Some(Arc::new(CloudflareNetworks::default())));
     // outside a pod a port that is taken or forbidden is told before anything is started
     let endpoints: Vec<Endpoint> =
         http.into_iter().map(Endpoint::http).chain(https.into_iter().map(Endpoint::https)).collect();
@@ -164,6 +162,8 @@ async fn supervise(
         writer,
         certificates: certificates_to,
         secret_dir,
+        dns,
+        cloudflare: cloudflare_to,
     };
     let reached = bound.as_ref().map_or(&*endpoints, |bound| bound.endpoints()).to_vec();
     let mut control = ControlPlane::start(process, routes, admin, &reached)?;

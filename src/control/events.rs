@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::certificates::Finding;
 use super::client::{Asked, refusal, with_causes};
 use super::outcome::{Outcome, Reason};
+use crate::dns::Notice;
 
 /// A write that takes longer is given up.
 const WRITE: Duration = Duration::from_secs(3);
@@ -64,6 +65,17 @@ impl Events {
         let reason = Reason::CertificateRejected;
         let event = event(regarding.clone(), reason, key, &note, &instance(), Timestamp::now());
         self.queue.try_send(event).is_ok()
+    }
+
+    /// Tells the ConfigMap what becomes of its names.
+    pub(super) fn tell_notice(&self, regarding: ObjectReference, notice: &Notice) {
+        let reason = Reason::Dns { reason: notice.reason(), is_warning: notice.is_warning() };
+        // there is one who tells, and it may well say the same an hour later
+        let now = Timestamp::now();
+        let event = event(regarding, reason, now.as_nanosecond(), &notice.to_string(), &instance(), now);
+        if self.queue.try_send(event).is_err() {
+            tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
+        }
     }
 
     /// Tells the Lease who leads since this term began.
@@ -130,6 +142,7 @@ fn event(
         Reason::Rejected | Reason::PartlyApplied => ("ApplyRoutes", true),
         Reason::CertificateRejected => ("LoadCertificate", true),
         Reason::LeaderElected => ("ElectLeader", false),
+        Reason::Dns { reason: _, is_warning } => ("SyncDns", is_warning),
     };
     Event {
         metadata: ObjectMeta {

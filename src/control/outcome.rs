@@ -46,6 +46,13 @@ pub enum Reason {
     CertificateRejected,
     /// `LeaderElected`
     LeaderElected,
+    /// What [`Notice::reason`](crate::dns::Notice::reason) says.
+    Dns {
+        /// It.
+        reason: &'static str,
+        /// Somebody should look.
+        is_warning: bool,
+    },
 }
 
 impl Reason {
@@ -57,6 +64,7 @@ impl Reason {
             Reason::PartlyApplied => "RoutesPartlyApplied",
             Reason::CertificateRejected => "CertificateRejected",
             Reason::LeaderElected => "LeaderElected",
+            Reason::Dns { reason, is_warning: _ } => reason,
         }
     }
 }
