@@ -173,14 +173,12 @@ pub(super) async fn learn_networks(mut told: watch::Receiver<Option<String>>, to
     while told.changed().await.is_ok() {
         let text = told.borrow_and_update().clone();
         match text.as_deref().map(CloudflareNetworks::parse) {
-            Some(Ok(networks)) => {
-                if to.current().is_none_or(|known| *known != networks) {
-                    info!("Cloudflare's networks have changed");
-                    to.publish(networks);
-                }
+            Some(Ok(networks)) if to.current().is_none_or(|known| *known != networks) => {
+                info!("Cloudflare's networks have changed");
+                to.publish(networks);
             }
             Some(Err(error)) => warn!(%error, "The networks of Cloudflare in gatepost-status are not believed"),
-            None => {}
+            Some(Ok(_)) | None => {}
         }
     }
     // the process ends
