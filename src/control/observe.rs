@@ -173,3 +173,63 @@ pub async fn cluster_uid(kubernetes: &Kubernetes) -> Result<String, Error> {
     };
     found.metadata.uid.ok_or_else(|| untold("the namespace kube-system has no uid".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOMENT: Duration = Duration::from_secs(1);
+
+    /// An API server that takes connections and says nothing, for as long as the listener is there.
+    async fn silent() -> (tokio::net::TcpListener, Kubernetes) {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kubeconfig");
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let config = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
+            "clusters": [{"name": "c", "cluster": {"server": server}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        });
+        std::fs::write(&path, config.to_string()).unwrap();
+        (listener, Kubernetes::connect(Some(&path), Some("edge")).await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_during_a_look_is_news_after_it_and_what_was_told_before_is_not() {
+        let (_listener, kubernetes) = silent().await;
+        let mut observing = Observing::new(kubernetes);
+        let tell = observing.tell.clone();
+        tell.send_replace(());
+        let looked = observing.observe().await;
+        assert_eq!(looked, Err(Unobserved("the lists did not come to their end within 10 s".to_owned())));
+        assert!(timeout(MOMENT, observing.changed()).await.is_err(), "that was before the look");
+
+        let during = async {
+            tokio::time::sleep(MOMENT).await;
+            tell.send_replace(());
+        };
+        let (_, ()) = tokio::join!(observing.observe(), during);
+        timeout(MOMENT, observing.changed()).await.unwrap();
+        assert!(timeout(MOMENT, observing.changed()).await.is_err(), "it is told once");
+
+        tell.send_replace(());
+        assert!(timeout(MOMENT, observing.observe()).await.is_err(), "a look that is given up");
+        timeout(MOMENT, observing.changed()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_watches_begin_with_the_first_look_and_end_with_their_owner() {
+        let (listener, kubernetes) = silent().await;
+        let mut observing = Observing::new(kubernetes);
+        assert!(timeout(MOMENT, listener.accept()).await.is_err(), "nobody has looked");
+        assert!(timeout(MOMENT, observing.observe()).await.is_err());
+        assert_eq!(observing.watches.len(), 3);
+        let mut news = observing.news.clone();
+        assert!(timeout(MOMENT, news.changed()).await.is_err());
+        drop(observing);
+        // each watch had a sender of its own
+        timeout(MOMENT, news.changed()).await.unwrap().unwrap_err();
+    }
+}
