@@ -7,6 +7,7 @@ mod app;
 mod client;
 mod config_map;
 mod faults;
+mod leader;
 mod manifests;
 mod nodes;
 mod observe;
