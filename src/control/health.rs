@@ -75,9 +75,14 @@ impl Health {
         self.backoff.next_wait()
     }
 
-    /// Something was said that is over when a call succeeds.
+    /// Something was said that is over when this watch succeeds.
     pub(super) fn is_said(&self) -> bool {
         self.said.is_some()
+    }
+
+    /// Something was said that is over when any call succeeds. Another one that is permitted says nothing of a refusal.
+    pub(super) fn is_said_away(&self) -> bool {
+        self.said == Some(Trouble::Away)
     }
 
     /// A call has succeeded. The waits stay long for a while: it may be the one that works in between.
@@ -147,5 +152,16 @@ mod tests {
             })
             .collect();
         assert!(waits[11] >= TRIES.1 / 2, "{waits:?}");
+    }
+
+    #[test]
+    fn another_call_that_is_permitted_says_nothing_of_a_refusal() {
+        let (mut health, start) = (Health::new(), Instant::now());
+        assert_eq!(health.refusal(start), Refusal::Meant { is_news: true });
+        assert!(health.is_said() && !health.is_said_away());
+        assert_eq!(health.refusal(start + seconds(10)), Refusal::Meant { is_news: false });
+        health.fault(start + seconds(11));
+        health.fault(start + seconds(12));
+        assert!(health.is_said_away());
     }
 }

@@ -109,12 +109,15 @@ impl<K: Send, S: Sink<K>> Running<K, S> {
                     self.fault("the list did not come to its end within 15 s").await;
                     return Ok(());
                 }
-                Ok(()) = self.kubernetes.answers.changed(), if self.health.is_said() => {
-                    self.health.answered();
-                    self.sink.back();
+                Ok(()) = self.kubernetes.answers.changed(), if self.health.is_said_away() => {
+                    self.answered();
                     continue;
                 }
             };
+            // that a list begins says nothing yet
+            if self.health.is_said() && matches!(&event, Some(Ok(event)) if !matches!(event, watcher::Event::Init)) {
+                self.answered();
+            }
             match event {
                 Some(Ok(watcher::Event::Init)) => {
                     listing = true;
@@ -132,6 +135,11 @@ impl<K: Send, S: Sink<K>> Running<K, S> {
                 None => return Ok(()),
             }
         }
+    }
+
+    fn answered(&mut self) {
+        self.health.answered();
+        self.sink.back();
     }
 
     async fn failed(&mut self, error: &watcher::Error) -> Result<(), Error> {
