@@ -98,6 +98,12 @@
 //! | Which keys does the routes file have? | `src/config/keys.rs`, and `config/full.yaml` with comments |
 //! | When is a request sent again? | `src/upstream/send.rs` |
 //! | Which addresses are refused as backends? | `src/upstream/address.rs` |
+//! | Which nodes get a record, and which lose it? | `src/control/nodes.rs`, `src/dns/wanted.rs`, `src/dns/plan.rs` |
+//! | Why is an address held? | `src/dns/holds.rs` |
+//! | In which order are records written? | `src/dns/apply.rs` |
+//! | Whose record is it? | `src/dns/mark.rs` |
+//! | Who leads, and until when may it write? | `src/control/leader.rs`, `src/lifecycle/leadership.rs` |
+//! | Which networks are Cloudflare's? | `src/config/cloudflare.rs`, `src/app/leading.rs` |
 //! | How long may anything take? | `src/wire/deadline.rs`, `src/proxy/connection.rs` |
 //! | How does the process end? | `src/lifecycle/stages.rs`, `src/proxy/worker.rs` |
 //! | What is in a line of the access log? | `src/telemetry/access.rs`, `src/proxy/exchange.rs` |

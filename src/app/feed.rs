@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use super::alone;
 use super::leading::{Leading, learn_networks};
 use super::settings::DnsSettings;
 use super::{Process, Source, system};
@@ -17,6 +18,7 @@ use crate::backoff::Backoff;
 use crate::certs::{Store, Tickets};
 use crate::config::CloudflareNetworks;
 use crate::control::{self, Applier, Certificates, ConfigMapName, InCluster, Kubernetes, Patience, SecretDir, leader};
+use crate::dns::Node;
 use crate::lifecycle::{Condition, Leadership, Right, Stage};
 use crate::published::Writer;
 use crate::routing::RouteTable;
@@ -35,6 +37,7 @@ pub(super) struct Routes {
     pub(super) certificates: Writer<Store>,
     pub(super) secret_dir: Option<PathBuf>,
     pub(super) dns: DnsSettings,
+    pub(super) machine: Option<Node>,
     pub(super) cloudflare: Writer<CloudflareNetworks>,
 }
 
@@ -51,6 +54,7 @@ pub(super) struct Feed {
     stage: watch::Receiver<Stage>,
     metrics: Arc<Metrics>,
     dns: DnsSettings,
+    machine: Option<Node>,
     cloudflare: Writer<CloudflareNetworks>,
     /// Is dropped once this process takes no part in an election any more.
     electing: oneshot::Sender<()>,
@@ -89,6 +93,7 @@ impl Feed {
             stage: process.lifecycle.stage(),
             metrics: process.metrics.clone(),
             dns: routes.dns,
+            machine: routes.machine,
             cloudflare: routes.cloudflare,
             electing,
         })
@@ -108,6 +113,7 @@ impl Feed {
             stage,
             metrics,
             dns,
+            machine,
             cloudflare,
             electing,
         } = self;
@@ -120,7 +126,19 @@ impl Feed {
             Source::File(path) => {
                 let _ = tell_namespace.send(namespace.unwrap_or_else(system::namespace));
                 let certificates = feed(control::Place::beside(&path));
-                first_of(control::run_file(path, applier, patience), certificates, std::future::pending()).await
+                let wishes = applier.wishes();
+                let records = async {
+                    match machine {
+                        Some(node) => alone::keep(node, wishes, &dns, metrics).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let routes = control::run_file(path, applier, patience);
+                tokio::select! {
+                    fault = first_of(routes, certificates, std::future::pending()) => fault,
+                    // it has no end
+                    () = records => anyhow::anyhow!("the records have ended without being asked to"),
+                }
             }
             Source::ConfigMap { namespace: of_config_map, name, kubeconfig } => {
                 let kubernetes = match loop_connect(kubeconfig.as_deref(), namespace.as_deref(), patience).await {

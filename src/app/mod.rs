@@ -3,6 +3,7 @@
 //! One door: [`run`]. The main thread supervises: signals, the stage, and whoever ends before it should. The data plane
 //! has its own threads, the control plane (routes, admin) has one.
 
+mod alone;
 mod bind;
 mod control_plane;
 mod dns;
@@ -140,6 +141,7 @@ async fn supervise(
         log: _,
         log_level: _,
         dns,
+        machine,
         ending,
     } = serve;
     let mut signals = Signals::of_system().context("no signal handlers")?;
@@ -163,6 +165,7 @@ async fn supervise(
         certificates: certificates_to,
         secret_dir,
         dns,
+        machine,
         cloudflare: cloudflare_to,
     };
     let reached = bound.as_ref().map_or(&*endpoints, |bound| bound.endpoints()).to_vec();

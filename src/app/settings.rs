@@ -39,6 +39,8 @@ pub struct Serve {
     pub log_level: LogLevel,
     /// What the DNS sync is told.
     pub dns: DnsSettings,
+    /// With routes from a file: the one node there is, whose names this process keeps by itself.
+    pub machine: Option<dns::Node>,
     /// What the first signal does.
     pub ending: Ending,
 }

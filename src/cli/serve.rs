@@ -176,6 +176,7 @@ impl Serve {
             log: log.map(Into::into),
             log_level,
             dns,
+            machine: None,
             ending: app::Ending::Orderly,
         })
     }

@@ -189,6 +189,11 @@ impl Server {
         self.calls.clear();
     }
 
+    /// By which a zone is called.
+    pub fn zone_id(&self, name: &str) -> Option<&str> {
+        self.zones.iter().find(|zone| zone.name == name).map(|zone| &*zone.id)
+    }
+
     /// All records of a zone as they truly are.
     pub fn all(&self, zone: &str) -> &[Record] {
         self.zones.iter().find(|known| known.name == zone).map_or(&[], |zone| zone.records())

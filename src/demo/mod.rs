@@ -5,6 +5,7 @@
 mod apps;
 mod certificate;
 pub mod cloudflare;
+mod dns;
 mod sha1;
 mod websocket;
 
@@ -27,15 +28,16 @@ const HTTP_PORT: u16 = 8080;
 
 /// Runs the demo until somebody ends it.
 pub fn run(http: SocketAddr, https: SocketAddr) -> ExitCode {
-    let (folder, routes) = match prepare(http.port()) {
+    let prepared = dns::start().and_then(|dns| Ok((prepare(http.port())?, dns)));
+    let ((folder, routes), (dns, show)) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             anstream::eprintln!("gatepost: the demo cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let settings = settings(http, https, routes.clone());
-    let code = app::run(settings, |listening| anstream::println!("{}", banner(listening, &routes)));
+    let settings = settings(http, https, routes.clone(), dns);
+    let code = app::run(settings, |listening| anstream::println!("{}", banner(listening, &routes, &show)));
     // what the demo wrote goes with it; a folder that is left behind does no harm
     let _ = std::fs::remove_dir_all(folder);
     code
@@ -48,7 +50,7 @@ fn prepare(http: u16) -> io::Result<(PathBuf, PathBuf)> {
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let routes = folder.join("routes.yaml");
     certificate::write(&folder)?;
-    std::fs::write(&routes, with_ports(ROUTES, http, ports) + certificate::SECTION)?;
+    std::fs::write(&routes, with_ports(ROUTES, http, ports) + certificate::SECTION + dns::SECTION)?;
     Ok((folder, routes))
 }
 
@@ -71,7 +73,7 @@ fn with_ports(routes: &str, http: u16, ports: apps::Ports) -> String {
     text
 }
 
-fn settings(http: SocketAddr, https: SocketAddr, routes: PathBuf) -> Serve {
+fn settings(http: SocketAddr, https: SocketAddr, routes: PathBuf, dns: DnsSettings) -> Serve {
     // the admin port may well be taken by a real gatepost
     let usual = SocketAddr::from(([127, 0, 0, 1], 9180));
     let admin = if std::net::TcpListener::bind(usual).is_ok() { usual } else { SocketAddr::from(([127, 0, 0, 1], 0)) };
@@ -90,13 +92,14 @@ fn settings(http: SocketAddr, https: SocketAddr, routes: PathBuf) -> Serve {
         log: Some(LogFormat::Text),
         // of the log, what tells about edits
         log_level: "warn,gatepost::control=info".parse().unwrap_or_else(|_| LogLevel::default()),
-        dns: DnsSettings::default(),
+        dns,
+        machine: Some(dns::node()),
         ending: Ending::AtOnce,
     }
 }
 
 /// What is there and what to try.
-fn banner(listening: &Listening, routes: &Path) -> String {
+fn banner(listening: &Listening, routes: &Path, records: &str) -> String {
     let port = listening.http.first().map_or(0, SocketAddr::port);
     let admin = listening.admin.first().map_or_else(String::new, SocketAddr::to_string);
     let https = listening.https.first().map_or(0, SocketAddr::port);
@@ -114,6 +117,7 @@ fn banner(listening: &Listening, routes: &Path) -> String {
         ("HTTP/2", format!("curl --http2-prior-knowledge {hello}/")),
         ("HTTPS", format!("curl --cacert {} https://hello.localhost:{https}/", authority.display())),
         ("metrics", format!("curl http://{admin}/metrics")),
+        ("DNS records", records.to_owned()),
     ];
     let mut text = String::new();
     // writing to a String cannot fail
@@ -166,12 +170,14 @@ mod tests {
             https: vec!["127.0.0.1:9443".parse().unwrap()],
             admin: vec!["127.0.0.1:9999".parse().unwrap()],
         };
-        let text = anstream::adapter::strip_str(&banner(&listening, Path::new("/tmp/r.yaml"))).to_string();
+        let text =
+            anstream::adapter::strip_str(&banner(&listening, Path::new("/tmp/r.yaml"), "curl records")).to_string();
         for part in [
             "curl http://hello.localhost:9090/",
             "curl --cacert /tmp/ca.pem https://hello.localhost:9443/",
             "/tmp/r.yaml",
             "http://127.0.0.1:9999/metrics",
+            "curl records",
             "'*:9090:127.0.0.1'",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
