@@ -92,6 +92,7 @@
 //! | Why 421, why a redirect to https? | `src/proxy/https.rs`, `src/routing/https.rs` |
 //! | What happens to a broken Secret? | `src/control/certificates.rs`, `src/control/certificates/judge.rs` |
 //! | When does every node have a certificate? | `src/control/status/agreement.rs` |
+//! | Which process writes to what all share? | `src/control/leader.rs`, `src/lifecycle/leadership.rs` |
 //! | Which key seals a session ticket? | `src/control/tickets/keys.rs` |
 //! | Which requests are refused as ambiguous? | `src/message/parse.rs`, `src/message/semantics.rs`, `src/message/reader.rs` |
 //! | What happens to a bad ConfigMap? | `src/control/applier.rs`, `src/config/settle.rs` |

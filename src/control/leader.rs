@@ -60,8 +60,10 @@ pub async fn run(
         Elector { leases, candidate, standing, seen: None, highest: 0, is_unanswered: false, jitter, trouble };
     while !elector.standing.is_leaving() {
         let round = elector.round().await;
-        let wait = elector.wait(round);
-        elector.standing.pause(wait).await;
+        if !elector.standing.is_leaving() {
+            let wait = elector.wait(round);
+            elector.standing.pause(wait).await;
+        }
     }
     elector.release().await;
 }

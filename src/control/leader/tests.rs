@@ -145,6 +145,20 @@ async fn a_write_that_lands_when_its_right_has_ended_gives_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_during_which_the_right_ends_begins_another_term() {
+    let memory = Memory::new(held_by("", Some(1)));
+    let mut one = Member::start(&memory, "one", 1);
+    one.leads(8).await;
+    memory.weather(Weather::failing());
+    // the next one is sent before the right has ended, and answered after
+    tokio::time::sleep(seconds(8)).await;
+    memory.weather(Weather { there: millis(1400), back: millis(1400), ..Weather::default() });
+    one.follows().await;
+    one.leads(9).await;
+    assert_eq!(one.told(), [true, false, true]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_process_that_finds_its_name_in_a_record_of_an_earlier_life_waits_as_anybody_would() {
     let memory = Memory::new(held_by("", Some(1)));
     let mut before = Member::start(&memory, "pod", 1);

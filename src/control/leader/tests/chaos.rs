@@ -8,7 +8,7 @@ use proptest::test_runner::TestRng;
 use super::*;
 
 /// Worlds; the integration tests have more of them.
-const WORLDS: u64 = 25;
+const WORLDS: u64 = 12;
 
 /// What all worlds together have seen.
 #[derive(Debug, Default)]
@@ -157,5 +157,5 @@ async fn never_two_have_the_right_to_write_whatever_happens() {
         world(seed, &mut tally).await;
     }
     println!("{WORLDS} worlds of an hour: {tally:?}");
-    assert!(tally.leaders > 1000 && tally.frozen_leaders > 500 && tally.deleted > 50, "too little happened: {tally:?}");
+    assert!(tally.leaders > 500 && tally.frozen_leaders > 200 && tally.deleted > 100, "too little happened: {tally:?}");
 }
