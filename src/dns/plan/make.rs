@@ -22,7 +22,8 @@ pub struct Rules<'m> {
     pub adopt: bool,
     /// No wanted name is left with fewer addresses of ours.
     pub min_addresses: usize,
-    /// All hosts of all routes are known. If not, a CNAME that none of them has stays: its route may only be unreadable.
+    /// All names are known: the section `dns` and all hosts of all routes. If not, a name that nobody wants keeps what it
+    /// has: it may only be unreadable.
     pub hosts_are_whole: bool,
 }
 

@@ -5,16 +5,13 @@ use crate::dns::Record;
 
 impl Diff<'_> {
     /// A name that is not among the wanted ones: what is marked goes, addresses after the hold. There is no floor: a name
-    /// that was taken out of the settings may be without an address.
+    /// that was taken out of the settings may be without an address. So it has to be known that it was taken out.
     pub(super) fn unwanted(&mut self, name: &str, records: &[&Record]) {
         let found = self.found(records, |_| false);
-        if !self.takes_away() {
+        if !self.takes_away() || !self.rules.hosts_are_whole {
             return;
         }
-        if self.rules.hosts_are_whole {
-            self.delete(found.aliases.iter().copied());
-        }
-        self.delete(found.broken.iter().copied());
+        self.delete(found.aliases.iter().chain(&found.broken).copied());
         let addresses: Vec<_> = found.addresses.keys().copied().collect();
         if addresses.is_empty() {
             return;

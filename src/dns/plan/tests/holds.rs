@@ -122,6 +122,9 @@ fn without_a_floor_a_name_is_emptied_after_the_hold() {
 fn a_name_taken_out_of_the_settings_is_emptied_after_the_hold_whatever_the_floor() {
     let mut scene = Scene::of("names l; nodes 1; ours l 1; ours k 1; ours k 2");
     assert_eq!(scene.done(), "held k 1 2 of 2");
+    // its name may stand where nobody can read it now
+    assert_eq!(scene.say("set unread").after(30).done(), "");
+    assert_eq!(scene.say("set read").done(), "held k 1 2 of 2");
     assert_eq!(scene.after(30).done(), "- k 1; - k 2");
 }
 
