@@ -38,7 +38,7 @@ pub(super) struct Done {
     pub(super) changed: usize,
     /// How many are gone.
     pub(super) deleted: usize,
-    /// Records, as they were, whose addresses their names do not have any more.
+    /// Records, as they were, whose addresses their names do not have any more; of a call that failed, may not have.
     pub(super) removed: Vec<Record>,
     /// Records as they are now.
     pub(super) written: Vec<Record>,
@@ -134,6 +134,8 @@ impl<T: Transport> Applying<'_, T> {
                 Err(error) => {
                     done.unknown.extend(batch.deletes);
                     done.unknown.extend(batch.patches.into_iter().map(|patch| patch.id));
+                    // those that are there in the next list are not lost
+                    done.removed.extend(chunk.into_iter().flat_map(|group| group.removed));
                     return Err(error);
                 }
             }
