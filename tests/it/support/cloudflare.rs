@@ -4,6 +4,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gatepost::demo::cloudflare::{Access, Answer, Server, serve};
@@ -37,7 +38,11 @@ pub struct Direct {
     connected: Arc<AtomicUsize>,
     /// Done by each connection that is made.
     on_connect: Arc<dyn Fn() + Send + Sync>,
+    /// Done by each request that is on its way; may answer in the stand-in's place.
+    on_send: OnSend,
 }
+
+type OnSend = Arc<dyn Fn(&Request<Bytes>) -> Option<Answer> + Send + Sync>;
 
 /// A permit that nobody takes away.
 pub fn permit() -> Permit {
@@ -114,12 +119,28 @@ impl Shared {
 impl Direct {
     pub fn new(server: Server) -> Direct {
         let server = Shared(Arc::new(Mutex::new(server)));
-        Direct { server, started: Instant::now(), connected: Arc::default(), on_connect: Arc::new(|| {}) }
+        Direct {
+            server,
+            started: Instant::now(),
+            connected: Arc::default(),
+            on_connect: Arc::new(|| {}),
+            on_send: Arc::new(|_| None),
+        }
     }
 
     pub fn on_connect(mut self, what: impl Fn() + Send + Sync + 'static) -> Direct {
         self.on_connect = Arc::new(what);
         self
+    }
+
+    pub fn on_send(mut self, what: impl Fn(&Request<Bytes>) -> Option<Answer> + Send + Sync + 'static) -> Direct {
+        self.on_send = Arc::new(what);
+        self
+    }
+
+    /// The stand-in's time.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub fn client(&self) -> Cloudflare<Direct> {
@@ -144,8 +165,8 @@ impl Transport for Direct {
 
 impl Connection for Direct {
     async fn send(&mut self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
-        let now = self.started.elapsed();
-        match self.server.tell(|server| server.answer(&request, now)) {
+        let answer = (self.on_send)(&request);
+        match answer.unwrap_or_else(|| self.server.tell(|server| server.answer(&request, self.now()))) {
             Answer::Reply(response) => Ok(response),
             Answer::Cut => Err(Fault::Broken("cut".to_owned())),
             Answer::Silence => pending().await,

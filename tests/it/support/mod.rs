@@ -5,6 +5,7 @@
 mod app;
 mod client;
 pub mod cloudflare;
+mod cluster;
 mod dns;
 mod gatepost;
 pub mod http2;
@@ -12,6 +13,7 @@ mod loud;
 mod pki;
 mod sessions;
 pub mod strict;
+pub mod sync;
 mod tls;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};

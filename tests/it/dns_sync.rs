@@ -1,0 +1,123 @@
+//! The DNS sync as a whole: what is new is at Cloudflare soon, what is not new is left alone, and in how many calls.
+
+use std::net::IpAddr;
+
+use crate::support::sync::{address, sync};
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_is_at_cloudflare_within_two_seconds() {
+    let sync = sync().node("n1", "203.0.113.1").start();
+    sync.settle().await;
+    assert_eq!(sync.records("k.example.com"), ["A 203.0.113.1"]);
+    sync.after(77).await;
+    sync.node("n2", "203.0.113.2 2001:db8::2");
+    sync.after(2).await;
+    assert_eq!(sync.records("k.example.com"), ["A 203.0.113.1", "A 203.0.113.2", "AAAA 2001:db8::2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_written_is_at_cloudflare_within_two_seconds() {
+    let mut sync = sync().node("n1", "203.0.113.1").start();
+    sync.after(77).await;
+    sync.names(&["k.example.com", "*.k.example.com", "example.org"]);
+    sync.after(2).await;
+    for name in ["*.k.example.com", "example.org"] {
+        assert_eq!(sync.records(name), ["A 203.0.113.1"], "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_changes_within_half_a_second_are_one_look_and_one_write() {
+    let mut sync = sync().node("n1", "203.0.113.1").start();
+    sync.settle().await;
+    sync.forget();
+    for n in 2..6 {
+        sync.node(&format!("n{n}"), &format!("203.0.113.{n}"));
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    sync.settle().await;
+    assert_eq!((sync.calls(), sync.cluster.looks()), (vec!["records".to_owned(), "+4 ~0 -0".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_that_change_nothing_are_looked_at_and_write_nothing() {
+    let sync = sync().node("n1", "203.0.113.1").start();
+    sync.settle().await;
+    sync.calls();
+    for _ in 0..3 {
+        sync.cluster.stirs();
+        sync.settle().await;
+    }
+    assert_eq!(sync.calls(), ["records"; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_run_over_an_unchanged_world_writes_nothing() {
+    let setup = sync()
+        .names(&["K.Example.com", "*.k.example.com"])
+        .dns("proxied: true, ttl: 300, routeHosts: cname")
+        .node("n1", "203.0.113.1 2001:DB8:0:0::1")
+        .node("n2", "::ffff:203.0.113.2")
+        .route("host: WWW.Example.com")
+        .route("host: direct.example.com, dns: {proxied: false}");
+    let first = setup.clone().start();
+    first.settle().await;
+    assert_eq!(first.records("k.example.com"), ["A 203.0.113.1", "A 203.0.113.2", "AAAA 2001:db8::1"]);
+    assert_eq!(first.writes(), ["+8 ~0 -0"]);
+    // forms in which Cloudflare has never told them
+    first.by_hand("example.com", |records| {
+        for record in records {
+            record.name.make_ascii_uppercase();
+            record.content = record.content.to_uppercase().replace("::", ":0::");
+            record.ttl = if record.proxied { 300 } else { record.ttl };
+        }
+    });
+    drop(first);
+    let second = setup.start();
+    second.after(1000).await;
+    assert_eq!(second.calls(), ["zones", "usage", "records", "records", "zones", "usage", "records", "records"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_edited_in_our_records_is_mended_within_ten_minutes() {
+    let sync =
+        sync().names(&["k.example.com", "l.example.com"]).node("n1", "203.0.113.1").node("n2", "203.0.113.2").start();
+    sync.settle().await;
+    sync.after(100).await;
+    sync.calls();
+    sync.by_hand("example.com", |records| {
+        records.retain(|record| record.name != "l.example.com");
+        records[0].ttl = 3600;
+        records[1].proxied = true;
+    });
+    sync.after(490).await;
+    assert_eq!(sync.calls(), [""; 0]);
+    sync.after(10).await;
+    assert_eq!(sync.calls(), ["zones", "usage", "records", "records", "+2 ~2 -0"]);
+    assert_eq!(sync.records("l.example.com"), ["A 203.0.113.1", "A 203.0.113.2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_nodes_come_and_go_in_batches_of_200() {
+    let sync = sync().nodes(1000).at(|server| server.set_quota("example.com", 5000)).start();
+    sync.after(5).await;
+    assert_eq!(sync.records("k.example.com").len(), 1000);
+    let calls = sync.calls();
+    assert_eq!(
+        calls,
+        ["zones", "usage", "records", "records", "+200 ~0 -0", "+200 ~0 -0", "+200 ~0 -0", "+200 ~0 -0", "+200 ~0 -0"]
+    );
+    // each half of them has a new address, and then none
+    sync.cluster.edit(|nodes| {
+        for (n, node) in nodes.values_mut().take(500).enumerate() {
+            node.external = vec![address(2000 + n).parse::<IpAddr>().unwrap()];
+        }
+    });
+    sync.after(5).await;
+    assert_eq!(sync.calls(), ["records", "+0 ~200 -0", "+0 ~200 -0", "+0 ~100 -0"]);
+    sync.after(30).await;
+    sync.cluster.edit(|nodes| nodes.retain(|name, _| name[1..].parse::<usize>().unwrap() >= 400));
+    sync.after(5).await;
+    assert_eq!(sync.calls(), ["records", "+0 ~1 -199", "+0 ~1 -199", "+0 ~1 -2"]);
+    assert_eq!(sync.records("k.example.com").len(), 600);
+}
