@@ -28,7 +28,7 @@ pub struct Keeper<T: Transport> {
     holds: Holds,
     memory: Memory,
     zones: Option<Zones>,
-    /// Zones in which there was a record of ours.
+    /// Zones in which there was a record of ours, or one was made since.
     ours: BTreeSet<ZoneId>,
 }
 
@@ -207,6 +207,9 @@ impl<T: Transport> Keeper<T> {
     fn learn(&mut self, plan: &ZonePlan, done: Done) {
         let Done { added, changed: _, deleted, removed, written, gone, unknown, undone: _ } = done;
         let now = Instant::now();
+        if !written.is_empty() {
+            self.ours.insert(ZoneId::clone(&plan.zone.id));
+        }
         self.memory.wrote(&written, now);
         self.memory.deleted(&plan.zone.id, &gone, now);
         self.memory.forget(&unknown);

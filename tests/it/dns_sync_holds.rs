@@ -90,3 +90,21 @@ async fn nodes_that_go_one_after_the_other_count_as_all_at_once() {
     sync.after(30).await;
     assert_eq!(sync.records("k.example.com"), ["A 203.0.113.1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_dropped_goes_after_the_hold_and_wholly() {
+    let mut sync = three().names(&["k.example.com", "l.example.org"]).start();
+    sync.after(100).await;
+    sync.names(&["k.example.com"]);
+    sync.after(30).await;
+    assert_eq!(sync.records("l.example.org").len(), 3);
+    sync.after(1).await;
+    assert_eq!((sync.records("l.example.org").len(), sync.records("k.example.com").len()), (0, 3));
+    // its zone is looked at once more, and then no longer
+    for calls in [["records"; 2].as_slice(), &["records"]] {
+        sync.calls();
+        sync.cluster.stirs();
+        sync.settle().await;
+        assert_eq!(sync.calls(), calls);
+    }
+}
