@@ -70,8 +70,10 @@ impl<T: Transport> Applying<'_, T> {
         let first = changes.iter().map(|change| self.change(change));
         let first = first.chain(adds.iter().map(|add| self.add(add))).collect();
         self.all(zone, first, done).await?;
-        let swaps = swaps.iter().map(|swap| self.swap(swap)).collect();
-        self.all(zone, swaps, done).await?;
+        self.all(zone, swaps.iter().flat_map(|swap| self.swap(swap)).collect(), done).await?;
+        let late = swaps.iter().filter(|swap| !done.undone.contains_key(&swap.name));
+        let late = late.flat_map(|swap| swap.adds.iter().skip(swap.fitting()).map(|add| self.add(add))).collect();
+        self.all(zone, late, done).await?;
         let second = deletions(deletes, records, self.mark, done);
         self.all(zone, second, done).await
     }
@@ -89,14 +91,20 @@ impl<T: Transport> Applying<'_, T> {
         Group { name: to.name.clone(), batch, removed: removed.into_iter().collect() }
     }
 
-    fn swap(&self, swap: &Swap) -> Group {
-        let Swap { name, deletes, adds } = swap;
-        let batch = Batch {
-            deletes: deletes.iter().map(|record| record.id.clone()).collect(),
-            patches: Vec::new(),
-            posts: adds.iter().map(|draft| self.post(draft)).collect(),
-        };
-        Group { name: name.clone(), batch, removed: deletes.clone() }
+    /// One call; but for what is too much for one: deletes before it, and what is made in calls after it.
+    fn swap(&self, swap: &Swap) -> Vec<Group> {
+        let (with, before) = swap.deletes.split_at(swap.deletes.len().min(MAX_BATCH - 1));
+        let parts = before.chunks(MAX_BATCH).map(|deletes| (deletes, &[][..]));
+        let parts = parts.chain([(with, &swap.adds[..swap.fitting()])]);
+        let groups = parts.map(|(deletes, adds)| {
+            let batch = Batch {
+                deletes: deletes.iter().map(|record| record.id.clone()).collect(),
+                patches: Vec::new(),
+                posts: adds.iter().map(|draft| self.post(draft)).collect(),
+            };
+            Group { name: swap.name.clone(), batch, removed: deletes.to_vec() }
+        });
+        groups.collect()
     }
 
     fn post(&self, draft: &Draft) -> Post {
@@ -209,6 +217,13 @@ fn merged(groups: &[Group]) -> Batch {
         all.posts.extend_from_slice(posts);
     }
     all
+}
+
+impl Swap {
+    /// How many of those that are made there is room for in the call in which the last ones go.
+    fn fitting(&self) -> usize {
+        self.adds.len().min(MAX_BATCH - self.deletes.len().min(MAX_BATCH - 1))
+    }
 }
 
 impl Done {

@@ -161,3 +161,21 @@ async fn a_name_that_changes_from_alias_to_addresses_and_back_is_one_call_and_ne
     assert_eq!(sync.writes(), ["+1 ~0 -4"]);
     assert_eq!(sync.records("k.example.com"), ["CNAME a.example.com"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn more_addresses_than_a_call_takes_change_places_with_an_alias_too() {
+    let sync = sync().names(&["a.example.com"]).nodes(250).at(|server| server.set_quota("example.com", 1000));
+    let mut sync = sync.dns("routeHosts: cname").route("host: k.example.com").start();
+    sync.settle().await;
+    sync.calls();
+    sync.names(&["a.example.com", "k.example.com"]);
+    sync.settle().await;
+    assert_eq!(
+        (sync.writes(), sync.records("k.example.com").len()),
+        (vec!["+199 ~0 -1".to_owned(), "+51 ~0 -0".to_owned()], 250)
+    );
+    sync.names(&["a.example.com"]);
+    sync.settle().await;
+    assert_eq!(sync.writes(), ["+0 ~0 -51", "+1 ~0 -199"]);
+    assert_eq!(sync.records("k.example.com"), ["CNAME a.example.com"]);
+}
