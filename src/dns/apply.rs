@@ -136,8 +136,7 @@ impl<T: Transport> Applying<'_, T> {
                     waiting.push_front(half);
                     waiting.push_front(chunk);
                 }
-                Err(Error::Refused { code: IDENTICAL, .. }) if batch.deletes.is_empty() && batch.patches.is_empty() => {
-                }
+                Err(Error::Refused { code: IDENTICAL, .. }) if is_one_post(&batch) => {}
                 Err(error @ Error::Refused { .. }) => done.refused(chunk, &error),
                 Err(error) => {
                     done.unknown.extend(batch.deletes);
@@ -189,6 +188,11 @@ fn witness(record: &Record) -> Patch {
     let Record { id, zone: _, name, kind, content, ttl, proxied, comment } = record.clone();
     let to = Draft { name, kind, content, ttl: if proxied { 1 } else { ttl }, proxied };
     Patch { id, to, comment: comment.unwrap_or_default() }
+}
+
+/// So that what is said of it is said of one record.
+fn is_one_post(batch: &Batch) -> bool {
+    batch.posts.len() == 1 && batch.len() == 1
 }
 
 /// As few calls as may be.

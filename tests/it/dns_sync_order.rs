@@ -132,6 +132,17 @@ async fn a_record_that_is_there_already_counts_as_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_refused_with_others_that_are_there_already_is_not_taken_for_made() {
+    let sync = sync().nodes(200).at(hide).at(|server| server.set_quota("example.com", 500));
+    let sync = (0..199).fold(sync, |sync, n| sync.there("k.example.com", "A", &address(n), &mark("cluster"))).start();
+    one_round().await;
+    // more are there than can be found out one by one
+    assert_eq!(sync.metric("gatepost_dns_last_success_seconds"), None);
+    sync.after(60).await;
+    assert_eq!(sync.records("k.example.com").len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_deleted_when_the_record_that_the_name_should_keep_is_gone() {
     let sync = sync().node("n1", "203.0.113.1").node("n2", "203.0.113.2").start();
     sync.after(100).await;
