@@ -76,6 +76,11 @@ impl<T: Transport> Keeper<T> {
         }
     }
 
+    /// Another number for every installation.
+    pub(super) fn seed(&self) -> u64 {
+        self.mark.seed()
+    }
+
     /// Lets go of everything that it knows, and of the connection: what was learned in one term says nothing of the next.
     pub fn forget(&mut self) {
         self.cloudflare.close();

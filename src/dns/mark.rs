@@ -27,6 +27,11 @@ impl Mark {
         &self.0
     }
 
+    /// Its 64 bits as a number.
+    pub(super) fn seed(&self) -> u64 {
+        u64::from_str_radix(self.0.trim_start_matches(PREFIX), 16).unwrap_or_default()
+    }
+
     /// Whether a record with this comment is ours. What somebody wrote behind the mark is left to him.
     pub fn owns(&self, comment: Option<&str>) -> bool {
         mark_of(comment) == Some(&self.0)
@@ -60,6 +65,7 @@ mod tests {
         assert_ne!(mark, Mark::new("2f1e9e0c-cluster", "edge"));
         assert_ne!(mark, Mark::new("another", "gatepost"));
         assert_eq!(mark.as_str().len(), 25);
+        assert_eq!(format!("gatepost:{:016x}", mark.seed()), mark.as_str());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What was written a while ago, laid over lists that may be older: [`Memory`]. Cloudflare's lists are served from copies
 //! that follow after a moment, and a plan made from an old one would do things twice, or take away what a name lives by.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ const BELIEVED: Duration = Duration::from_secs(60);
 
 /// What became of records, by their ids.
 #[derive(Debug, Default)]
-pub(super) struct Memory(HashMap<String, Remembered>);
+pub(super) struct Memory(BTreeMap<String, Remembered>);
 
 #[derive(Debug)]
 struct Remembered {

@@ -82,6 +82,7 @@ impl<T: Transport> Sync<T> {
             let lost = permit.clone();
             let mut term = Term::new(&mut self, observe(), permit);
             tokio::select! {
+                biased;
                 () = lost.lost() => {}
                 () = term.run() => {}
             }
@@ -94,8 +95,10 @@ impl<T: Transport> Sync<T> {
 
 impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
     fn new(sync: &'s mut Sync<T>, observer: O, permit: Permit) -> Self {
-        let failing = Backoff::new(AGAIN.0, AGAIN.1);
-        let denied = Backoff::new(DENIED.0, DENIED.1);
+        // no other installation has this seed, and what was seen to happen can be played again
+        let seed = sync.keeper.seed() ^ permit.term().unsigned_abs();
+        let failing = Backoff::with_seed(AGAIN.0, AGAIN.1, seed);
+        let denied = Backoff::with_seed(DENIED.0, DENIED.1, seed);
         Term { sync, observer, permit, told: Told::default(), failing, denied }
     }
 
@@ -114,6 +117,7 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
             match next {
                 Next::Pause(until) => tokio::time::sleep_until(until).await,
                 Next::News(until) => tokio::select! {
+                    biased;
                     () = tokio::time::sleep_until(until) => {}
                     () = self.news() => tokio::time::sleep(DEBOUNCE).await,
                 },
@@ -123,6 +127,7 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
 
     async fn news(&mut self) {
         tokio::select! {
+            biased;
             () = self.observer.changed() => {}
             changed = self.sync.wishes.changed() => if changed.is_err() {
                 // the process ends

@@ -125,6 +125,7 @@ impl Permit {
                 },
             };
             tokio::select! {
+                biased;
                 () = right.changed() => {}
                 () = tokio::time::sleep_until(until) => {}
             }
