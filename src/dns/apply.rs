@@ -19,6 +19,9 @@ const MAX_HALVINGS: usize = 32;
 /// "An identical record already exists": what was to be made is there, and the list was older than it.
 const IDENTICAL: u32 = 81058;
 
+/// "Record does not exist": somebody has deleted it since it was listed, or written.
+const MISSING: u32 = 81044;
+
 /// Characters of a comment that the smallest plan allows.
 const MAX_COMMENT: usize = 100;
 
@@ -137,10 +140,14 @@ impl<T: Transport> Applying<'_, T> {
                     waiting.push_front(chunk);
                 }
                 Err(Error::Refused { code: IDENTICAL, .. }) if is_one_post(&batch) => {}
-                Err(error @ Error::Refused { .. }) => done.refused(chunk, &error),
+                Err(error @ Error::Refused { .. }) => {
+                    if matches!(error, Error::Refused { code: MISSING, .. }) {
+                        done.unknown.extend(ids(batch));
+                    }
+                    done.refused(chunk, &error);
+                }
                 Err(error) => {
-                    done.unknown.extend(batch.deletes);
-                    done.unknown.extend(batch.patches.into_iter().map(|patch| patch.id));
+                    done.unknown.extend(ids(batch));
                     // those that are there in the next list are not lost
                     done.removed.extend(chunk.into_iter().flat_map(|group| group.removed));
                     return Err(error);
@@ -211,6 +218,12 @@ fn packed(groups: Vec<Group>) -> VecDeque<Vec<Group>> {
         room = room.saturating_sub(size);
     }
     chunks
+}
+
+/// Of the records that are there already.
+fn ids(batch: Batch) -> impl Iterator<Item = String> {
+    let Batch { deletes, patches, posts: _ } = batch;
+    deletes.into_iter().chain(patches.into_iter().map(|patch| patch.id))
 }
 
 fn merged(groups: &[Group]) -> Batch {
