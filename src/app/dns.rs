@@ -96,6 +96,7 @@ pub fn release(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&s
         let mut hand = Hand::new(dns).await?;
         let planned = hand.keeper.plan_release(&hand.permit).await?;
         let mut kept = Kept::default();
+        kept.problems.extend(planned.denied.as_ref().map(ToString::to_string));
         if !planned.plan.is_empty() {
             hand.apply(&planned, &mut may_do, &mut kept).await;
         }
@@ -155,7 +156,11 @@ impl Hand {
             );
         }
         let wanted = (&self.wish, &self.settings);
-        Ok(self.keeper.plan(&self.permit, wanted, &mut self.observer).await?)
+        let planned = self.keeper.plan(&self.permit, wanted, &mut self.observer).await?;
+        match planned.denied {
+            None => Ok(planned),
+            Some(denied) => Err(denied.into()),
+        }
     }
 
     /// Does it, if it may be done. Whether it was.

@@ -10,8 +10,8 @@ use super::Cloudflare;
 use super::apply::{Applying, Done};
 use super::memory::Memory;
 use super::{
-    Conflict, Error, Holds, Mark, Observer, Plan, Record, Rules, Settings, Transport, Wanted, Which, Wish, World, Zone,
-    ZoneId, ZonePlan, hosts, plan, plan_release,
+    Conflict, Error, Holds, Mark, Observer, Permission, Plan, Record, Rules, Settings, Transport, Wanted, Which, Wish,
+    World, Zone, ZoneId, ZonePlan, hosts, plan, plan_release,
 };
 use crate::lifecycle::Permit;
 
@@ -44,8 +44,19 @@ struct Zones {
 pub struct Planned {
     /// What is to be done.
     pub plan: Plan,
+    /// A zone is not planned for: its records may not be read. What is wanted there stays undone.
+    pub denied: Option<Error>,
     /// The records that it was planned by.
     records: Vec<Record>,
+}
+
+/// What one look at Cloudflare has seen.
+#[derive(Default)]
+struct Look {
+    records: Vec<Record>,
+    /// Zones that could not be looked at.
+    closed: BTreeSet<ZoneId>,
+    denied: Option<Error>,
 }
 
 /// What was done, whether or not all of it was.
@@ -103,10 +114,11 @@ impl<T: Transport> Keeper<T> {
         let zones = self.zones(permit).await?;
         // in which zones something is wanted does not hang on the nodes
         let wanted = Wanted::of(settings, &World::default(), &hosts, &zones.all);
-        let records = self.look(permit, &wanted).await?;
+        let Look { records, closed, denied } = self.look(permit, &wanted).await?;
         let world = observer.observe().await?;
         let zones = self.zones.as_ref().map_or(&[][..], |zones| &zones.all);
-        let wanted = Wanted::of(settings, &world, &hosts, zones);
+        let mut wanted = Wanted::of(settings, &world, &hosts, zones);
+        wanted.zones.retain(|zone| !closed.contains(&zone.zone.id));
         let rules = Rules {
             mark: &self.mark,
             policy: settings.policy,
@@ -119,7 +131,7 @@ impl<T: Transport> Keeper<T> {
         if let Some(zones) = self.zones.as_mut().filter(|_| lacks_zone) {
             zones.until = zones.until.min(Instant::now() + ZONELESS);
         }
-        Ok(Planned { plan, records })
+        Ok(Planned { plan, denied, records })
     }
 
     /// What is to be done so that nothing of ours is left.
@@ -129,11 +141,14 @@ impl<T: Transport> Keeper<T> {
     pub async fn plan_release(&mut self, permit: &Permit) -> Result<Planned, Error> {
         self.zones = None;
         let all = self.zones(permit).await?.all.clone();
-        let mut records = Vec::new();
+        let mut look = Look::default();
         for zone in &all {
-            records.extend(self.cloudflare.records(permit, zone, Which::Marked(&self.mark)).await?);
+            let listed = self.cloudflare.records(permit, zone, Which::Marked(&self.mark)).await;
+            let listed = look.of(zone, true, listed)?;
+            look.records.extend(listed.into_iter().flatten());
         }
-        Ok(Planned { plan: plan_release(&all, &records, &self.mark), records })
+        let Look { records, closed: _, denied } = look;
+        Ok(Planned { plan: plan_release(&all, &records, &self.mark), denied, records })
     }
 
     /// When something is to be looked at again, though nothing is heard.
@@ -187,11 +202,11 @@ impl<T: Transport> Keeper<T> {
     }
 
     /// The records of every zone in which something is wanted, and those of ours elsewhere.
-    async fn look(&mut self, permit: &Permit, wanted: &Wanted) -> Result<Vec<Record>, Error> {
-        let Some(zones) = &mut self.zones else { return Ok(Vec::new()) };
+    async fn look(&mut self, permit: &Permit, wanted: &Wanted) -> Result<Look, Error> {
+        let mut look = Look::default();
+        let Some(zones) = &mut self.zones else { return Ok(look) };
         let relevant = wanted.zones.iter().filter(|zone| !zone.names.is_empty()).map(|zone| &zone.zone.id);
         let relevant: BTreeSet<&ZoneId> = relevant.collect();
-        let mut records = Vec::new();
         for zone in &mut zones.all {
             let is_relevant = relevant.contains(&zone.id);
             if is_relevant && zone.usage.is_none() {
@@ -199,13 +214,15 @@ impl<T: Transport> Keeper<T> {
             }
             let which = if is_relevant { Which::All } else { Which::Marked(&self.mark) };
             if is_relevant || self.ours.contains(&zone.id) {
-                let listed = self.cloudflare.records(permit, zone, which).await?;
-                records.extend(self.memory.over(&zone.id, listed, Instant::now()));
+                let listed = self.cloudflare.records(permit, zone, which).await;
+                if let Some(listed) = look.of(zone, is_relevant, listed)? {
+                    look.records.extend(self.memory.over(&zone.id, listed, Instant::now()));
+                }
             }
         }
         let is_ours = |record: &&Record| self.mark.owns(record.comment.as_deref());
-        self.ours = records.iter().filter(is_ours).map(|record| record.zone.clone()).collect();
-        Ok(records)
+        self.ours = look.records.iter().filter(is_ours).map(|record| record.zone.clone()).collect();
+        Ok(look)
     }
 
     /// What the next plan must know of what was done.
@@ -226,6 +243,28 @@ impl<T: Transport> Keeper<T> {
         if let Some(usage) = usage {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             usage.used = usage.used.saturating_add(count(added)).saturating_sub(count(deleted));
+        }
+    }
+}
+
+impl Look {
+    /// What is seen of a zone; nothing of one that the credentials do not open, which is no reason to leave the others. It
+    /// is told of when something is to be done there.
+    fn of(
+        &mut self,
+        zone: &Zone,
+        is_relevant: bool,
+        listed: Result<Vec<Record>, Error>,
+    ) -> Result<Option<Vec<Record>>, Error> {
+        match listed {
+            Err(error @ Error::Denied(Permission::DnsEdit { .. })) => {
+                tracing::debug!(%error, "A zone is passed over");
+                self.closed.insert(ZoneId::clone(&zone.id));
+                self.denied = self.denied.take().or(Some(error).filter(|_| is_relevant));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+            Ok(records) => Ok(Some(records)),
         }
     }
 }

@@ -151,9 +151,11 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
         } else {
             let applied = self.sync.keeper.apply(&self.permit, &planned).await;
             self.applied(applied)?;
-            self.sync.metrics.dns().succeeded();
+            if planned.denied.is_none() {
+                self.sync.metrics.dns().succeeded();
+            }
         }
-        Ok(self.sync.keeper.due())
+        planned.denied.map_or_else(|| Ok(self.sync.keeper.due()), Err)
     }
 
     /// Says what was found, where it was not said before.

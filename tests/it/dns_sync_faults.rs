@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use gatepost::demo::cloudflare::{Access, Fault, On};
+use bytes::Bytes;
+use gatepost::demo::cloudflare::{Access, Answer, Fault, On};
 use gatepost::dns::{Error, Notice, Permission};
 
-use crate::support::cloudflare::TOKEN;
+use crate::support::cloudflare::{Direct, TOKEN, world};
 use crate::support::sync::{Setup, sync};
 
 fn three() -> Setup {
@@ -141,4 +142,57 @@ async fn a_token_that_may_only_read_or_sees_no_zone_is_told_what_it_lacks() {
         assert_eq!((log.lines().count(), log.contains(permission)), (1, true), "{access:?} {log}");
         assert_eq!(sync.metric("gatepost_dns_last_success_seconds"), None);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_records_of_which_nobody_heard_and_no_list_tells_are_not_made_twice() {
+    let sync = sync().nodes(200).at(|server| {
+        server.set_quota("example.com", 500);
+        server.set_lag(Duration::from_secs(10));
+        server.fail(On::Write, Fault::SilentAfter);
+    });
+    let sync = sync.start();
+    sync.after(100).await;
+    assert_eq!(sync.records("k.example.com").len(), 200);
+    let writes = sync.writes();
+    // at most three rounds, until the lists tell
+    assert!((66..=1 + 3 * 65).contains(&writes.len()), "{writes:?}");
+    assert!(sync.metric("gatepost_dns_last_success_seconds").is_some());
+}
+
+/// Everything but GETs of `/zones` is refused to the token in the first zone; or only what writes.
+fn closed(only_writes: bool) -> Direct {
+    let first = format!("/zones/{:032x}/", 1);
+    Direct::new(world()).on_send(move |request| {
+        let is_closed = request.uri().path().contains(&first) && (!only_writes || request.method() != "GET");
+        is_closed.then(|| {
+            let body = r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"result":null}"#;
+            Answer::Reply(http::Response::builder().status(403).body(Bytes::from(body)).unwrap())
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_the_token_may_not_change_does_not_hold_up_the_others() {
+    for only_writes in [true, false] {
+        let sync = three().cloud(closed(only_writes)).names(&["k.example.com", "l.example.org"]);
+        let mut sync = sync.dns("routeHosts: cname").route("host: www.example.org").start();
+        sync.settle().await;
+        assert_eq!((sync.records("l.example.org").len(), sync.records("www.example.org").len()), (3, 1));
+        sync.after(100).await;
+        sync.node("n4", "203.0.113.4");
+        sync.after(2).await;
+        assert_eq!(sync.records("l.example.org").len(), 4);
+        let heard = sync.heard();
+        let denied = |notice: &&Notice| matches!(notice, Notice::Failed(Error::Denied(Permission::DnsEdit { zone, .. })) if zone == "example.com");
+        assert_eq!((heard.iter().filter(denied).count(), heard.len()), (1, 3), "{heard:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_in_which_nothing_is_wanted_need_not_be_open() {
+    let mut sync = three().cloud(closed(false)).names(&["l.example.org"]).start();
+    sync.after(3600).await;
+    assert_eq!((sync.records("l.example.org").len(), sync.reasons()), (3, vec!["DnsApplied"]));
+    assert!(sync.metric("gatepost_dns_last_success_seconds").is_some());
 }
