@@ -86,3 +86,52 @@ fn several(f: &mut fmt::Formatter<'_>, all: &[impl fmt::Display]) -> fmt::Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Permission;
+    use super::*;
+
+    fn held(name: &str, count: u8, is_last: bool) -> Held {
+        let addresses = (1..=count).map(|n| [203, 0, 113, n].into()).collect();
+        Held { name: name.to_owned(), addresses, of: 9, is_last }
+    }
+
+    #[test]
+    fn a_notice_says_what_somebody_can_do_about_it() {
+        let denied = Error::Denied(Permission::Invalid("no".to_owned()));
+        let conflict = Conflict::NoAddress { name: "k.example.com".to_owned() };
+        for (notice, reason, is_warning, part) in [
+            (
+                Notice::Applied { added: 1, changed: 2, deleted: 3 },
+                "DnsApplied",
+                false,
+                "1 added, 2 changed, 3 deleted",
+            ),
+            (Notice::Held(vec![held("k", 2, false)]), "DnsHeld", true, "k: 2 of 9 addresses"),
+            (
+                Notice::Held(vec![held("k", 1, false)]),
+                "DnsHeld",
+                true,
+                "they go when they are seen to be unwanted again",
+            ),
+            (Notice::Held(vec![held("k", 1, true)]), "DnsHeld", true, "a name keeps its last addresses"),
+            (Notice::Conflicts(vec![conflict]), "DnsConflict", true, "k.example.com: no node is ready"),
+            (Notice::Failed(denied), "DnsDenied", true, "DNS:Edit"),
+            (Notice::Failed(Error::NotLeader), "DnsFailed", true, "stay as they are"),
+        ] {
+            assert_eq!((notice.reason(), notice.is_warning()), (reason, is_warning), "{notice}");
+            assert!(notice.to_string().contains(part), "{notice}");
+        }
+    }
+
+    #[test]
+    fn five_of_a_kind_are_named_and_the_others_counted() {
+        let told = |names: u8| Notice::Held((0..names).map(|n| held(&format!("n{n}"), 1, false)).collect()).to_string();
+        assert!(told(5).contains("n4: ") && !told(5).contains("more"), "{}", told(5));
+        assert!(!told(7).contains("n5: ") && told(7).ends_with("; and 2 more"), "{}", told(7));
+        let addresses = |count| held("k", count, false).to_string();
+        assert!(addresses(5).contains("203.0.113.5)"), "{}", addresses(5));
+        assert!(addresses(6).contains("6 of 9") && addresses(6).contains("203.0.113.5, …)"), "{}", addresses(6));
+    }
+}

@@ -52,6 +52,23 @@ async fn news_that_change_nothing_are_looked_at_and_write_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_is_older_than_what_was_written_is_not_believed() {
+    let sync = sync().nodes(4).at(|server| server.set_lag(std::time::Duration::from_secs(20))).start();
+    sync.settle().await;
+    sync.cluster.stirs();
+    sync.settle().await;
+    sync.node("n3", "203.0.113.3");
+    sync.gone(&["n2"]);
+    sync.settle().await;
+    assert_eq!(sync.writes(), ["+4 ~0 -0", "+0 ~1 -0", "+0 ~1 -1"]);
+    for _ in 0..10 {
+        sync.cluster.stirs();
+        sync.settle().await;
+    }
+    assert_eq!((sync.writes(), sync.records("k.example.com").len()), (Vec::new(), 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_run_over_an_unchanged_world_writes_nothing() {
     let setup = sync()
         .names(&["K.Example.com", "*.k.example.com"])
