@@ -66,6 +66,8 @@ pub enum Access {
 pub struct Call {
     /// When, on the clock of whoever asked.
     pub at: Duration,
+    /// Whose: the token that came with it, whether or not it opens anything.
+    pub token: Option<String>,
     /// How.
     pub method: Method,
     /// What, with its query, below `/client/v4`.
@@ -246,7 +248,8 @@ impl Server {
             self.calls.pop_front();
         }
         let (method, body) = (request.method().clone(), request.body().clone());
-        self.calls.push_back(Call { at: now, method, path: path + &query, body, wrote });
+        let token = access::bearer(request.headers()).ok().flatten().map(str::to_owned);
+        self.calls.push_back(Call { at: now, token, method, path: path + &query, body, wrote });
         answer
     }
 

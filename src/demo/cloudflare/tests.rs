@@ -176,6 +176,10 @@ fn a_token_may_what_it_may() {
     assert_eq!(ask("nobody", "GET /ips"), (200, 0, 0));
     assert_eq!(ask("t", "GET /zones/0/dns_records"), (404, 7003, 0));
     assert_eq!(ask_as(&mut server, "n", NOW, "GET /zones", &Value::Null).1["result"], json!([]));
+    let tokens = server.calls().map(|call| call.token.as_deref());
+    let told = ["nobody", "", "nobody", "r", "r", "r", "nobody", "t", "n"]
+        .map(|token| Some(token).filter(|token| !token.is_empty()));
+    assert_eq!(tokens.collect::<Vec<_>>(), told);
 }
 
 #[test]
