@@ -20,7 +20,7 @@ impl Namespace {
     }
 
     /// Nobody has the Lease, and it need not grow old.
-    async fn release(&self) {
+    pub(crate) async fn release(&self) {
         self.apply(lease(json!({"holderIdentity": "", "leaseDurationSeconds": 1}))).await;
     }
 

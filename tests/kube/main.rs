@@ -5,7 +5,9 @@
 
 mod app;
 mod client;
+mod cloudflare;
 mod config_map;
+mod dns;
 mod faults;
 mod leader;
 mod manifests;

@@ -55,12 +55,12 @@ fn word(pod: &str, draining: bool, at: u32) -> String {
 }
 
 impl Namespace {
-    async fn tells(&self, data: Value) {
+    pub(crate) async fn tells(&self, data: Value) {
         let metadata = json!({"name": "gatepost-status"});
         self.apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})).await;
     }
 
-    fn config_maps(&self) -> Api<ConfigMap> {
+    pub(crate) fn config_maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.admin.clone(), &self.name)
     }
 }
