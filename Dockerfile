@@ -1,7 +1,7 @@
-# The image of gatepost: one static binary and nothing else.
+# The image of gatepost: one static binary, the CAs that the Internet trusts, and nothing else.
 #   docker build -t REGISTRY/gatepost:TAG . && docker push REGISTRY/gatepost:TAG
 FROM rust:1.95-slim-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends libcap2-bin && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libcap2-bin && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -16,6 +16,8 @@ RUN target=$(rustc -vV | sed -n 's/^host: //p') \
  && setcap cap_net_bind_service=+ep /gatepost
 
 FROM scratch
+# by these CAs Cloudflare is known
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /gatepost /gatepost
 USER 64180:64180
 ENTRYPOINT ["/gatepost"]
