@@ -62,7 +62,7 @@ impl<T: Transport> Cloudflare<T> {
     /// [`Permission::Invalid`] for credentials that Cloudflare does not know, [`Permission::ZoneRead`] when no zone is
     /// seen; and those of every call.
     pub async fn zones(&mut self, permit: &Permit) -> Result<Vec<Zone>, Error> {
-        let list = Listed { path: "/zones", filter: "", a_page: ZONES_A_PAGE };
+        let list = Listed { path: "/zones", a_page: ZONES_A_PAGE };
         let zones = self.list::<wire::Zone>(permit, &Asked::Zones, &list).await?;
         if zones.is_empty() {
             return Err(Error::Denied(Permission::ZoneRead("the list of zones is empty".to_owned())));
@@ -92,13 +92,9 @@ impl<T: Transport> Cloudflare<T> {
     /// [`Permission::DnsEdit`]; [`Fault::Malformed`] when the pages changed each of three times that they were read; and
     /// those of every call.
     pub async fn records(&mut self, permit: &Permit, zone: &Zone, which: Which<'_>) -> Result<Vec<Record>, Error> {
-        let filter = match which {
-            Which::All => String::new(),
-            // not `startswith`: what stands before the mark may be blank. Letter case does not count there
-            Which::Marked(mark) => format!("&comment.contains={}", wire::query(mark.as_str())),
-        };
         let path = format!("/zones/{}/dns_records", zone.id);
-        let list = Listed { path: &path, filter: &filter, a_page: RECORDS_A_PAGE };
+        // no filter: the documents have `total_count` as that of a list without one, and it tells whether a list is whole
+        let list = Listed { path: &path, a_page: RECORDS_A_PAGE };
         let records = self.list::<wire::Record>(permit, &Asked::Records(&zone.name), &list).await?;
         let records = records.into_iter().map(|record| record.into_record(&zone.id));
         Ok(match which {

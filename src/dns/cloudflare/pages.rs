@@ -15,15 +15,13 @@ pub(super) const READINGS: usize = 3;
 /// Which list.
 pub(super) struct Listed<'l> {
     pub(super) path: &'l str,
-    /// Further parameters of the query, each with `&` before it.
-    pub(super) filter: &'l str,
     pub(super) a_page: usize,
 }
 
 impl Listed<'_> {
     pub(super) fn page(&self, page: usize) -> String {
-        let Listed { path, filter, a_page } = self;
-        format!("{path}?page={page}&per_page={a_page}{filter}")
+        let Listed { path, a_page } = self;
+        format!("{path}?page={page}&per_page={a_page}")
     }
 }
 
@@ -32,7 +30,7 @@ pub(super) trait Item: DeserializeOwned {
     fn id(&self) -> &str;
 }
 
-/// What is said beside a page. `total_count` is of the whole list, as far as the filter lets through.
+/// What is said beside a page. `total_count` is of the whole list.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(super) struct Info {
     pub(super) total_count: Option<usize>,

@@ -1,6 +1,5 @@
 //! Zones, records, batches and networks as Cloudflare writes them, and what they are to us.
 
-use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
@@ -168,19 +167,6 @@ fn normal(name: &str) -> String {
     idna::domain_to_ascii(name).unwrap_or_else(|_| name.to_lowercase())
 }
 
-/// As it stands in a query (RFC 3986 3.4): everything but what is never special is encoded.
-pub(super) fn query(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
-            // writing to a String cannot fail
-            _ => _ = write!(encoded, "%{byte:02X}"),
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,10 +249,5 @@ mod tests {
         ] {
             assert!(networks(four, six).is_err(), "{four:?} {six:?}");
         }
-    }
-
-    #[test]
-    fn what_is_special_in_a_query_is_encoded() {
-        assert_eq!(query("gatepost:00ff a&b=c+é"), "gatepost%3A00ff%20a%26b%3Dc%2B%C3%A9");
     }
 }
