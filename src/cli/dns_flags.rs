@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::app::DnsSettings;
 use crate::config::{self, Selector};
-use crate::dns::{Addresses, Flags};
+use crate::dns::{Addresses, Endpoint, Flags};
 
 /// For the help of whoever has these flags.
 pub(super) const VARIABLES: &str = "\
@@ -104,12 +104,8 @@ impl DnsFlags {
             Some(Ok(value)) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
         };
         let endpoint = variable("CF_API_URL")?;
-        if let Some(url) = &endpoint
-            && !["https://", "http://"].iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
-        {
-            return Err(
-                "the variable CF_API_URL is no URL: write it like https://api.cloudflare.com/client/v4".to_owned()
-            );
+        if let Some(url) = &endpoint {
+            url.parse::<Endpoint>().map_err(|error| format!("the variable CF_API_URL cannot be used: {error}"))?;
         }
         let mut names: Vec<String> = Vec::new();
         for name in dns_name.into_iter().filter_map(|Perhaps(name)| name) {
