@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::error;
+use tracing::{error, info, warn};
 
 use super::alone;
 use super::leading::{Leading, learn_networks};
@@ -130,6 +130,12 @@ impl Feed {
                 let records = async {
                     match machine {
                         Some(node) => alone::keep(node, wishes, &dns, metrics).await,
+                        None if dns.flags.names.is_some() || dns.dry_run => {
+                            warn!(
+                                "DNS records are kept in a cluster only: with --routes the flags of the DNS sync do nothing"
+                            );
+                            std::future::pending().await
+                        }
                         None => std::future::pending().await,
                     }
                 };
@@ -149,11 +155,17 @@ impl Feed {
                 let beside = of_config_map.as_deref().unwrap_or(kubernetes.namespace()).to_owned();
                 let _ = tell_namespace.send(beside);
                 let (tell_leadership, leadership) = watch::channel(Leadership::Unknown);
-                let pod = system::node().pod;
-                let election =
-                    leader::elect(kubernetes.clone(), pod, stage.clone(), tell_leadership, Arc::clone(&metrics));
+                let (pod, of_election) = (system::pod(), (stage.clone(), Arc::clone(&metrics)));
+                let electorate = kubernetes.clone();
                 let election = telemetry::spawn("election", async move {
-                    election.await;
+                    match pod {
+                        Some(pod) => {
+                            let (stage, metrics) = of_election;
+                            leader::elect(electorate, pod, stage, tell_leadership, metrics).await;
+                        }
+                        // a laptop must not take the records from the cluster, whose flags and credentials it does not have
+                        None => info!("Takes no part in the election and writes no DNS records: POD_NAME is not set"),
+                    }
                     drop(electing);
                 });
                 let leading = Leading {

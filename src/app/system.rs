@@ -55,6 +55,11 @@ pub(super) fn node() -> Node {
     Node { name: told("NODE_NAME").unwrap_or_else(|| host.clone()), pod: told("POD_NAME").unwrap_or(host) }
 }
 
+/// Which pod this is, by the downward API; `None` outside of one.
+pub(super) fn pod() -> Option<String> {
+    std::env::var("POD_NAME").ok().filter(|name| !name.is_empty())
+}
+
 /// How apps are reached, but for the namespace, which the source of the routes knows.
 pub(super) fn upstream_settings(
     cluster_domain: Option<String>,
