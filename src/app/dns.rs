@@ -14,6 +14,9 @@ use crate::control::{self, ConfigMapName, Kubernetes, Observing};
 use crate::dns::{Applied, Https, Keeper, Mark, Plan, Planned, Settings, Wish};
 use crate::lifecycle::{Permit, Right};
 
+/// A plan that is older is made anew before it is done.
+const FRESH: Duration = Duration::from_secs(5);
+
 /// What takes longer is spoken of.
 const LONG: Duration = Duration::from_secs(2);
 
@@ -69,8 +72,8 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
     run(&told, async {
         let mut hand = Hand::new(dns).await?;
         let mut kept = Kept::default();
-        let planned = hand.plan().await?;
-        if !planned.plan.is_empty() && !hand.apply(&planned, &mut may_do, &mut kept).await {
+        let mut planned = hand.plan().await?;
+        if !planned.plan.is_empty() && !hand.apply(&mut planned, &mut may_do, &mut kept).await? {
             return Ok(kept);
         }
         // what is held goes when it was seen twice: nobody else looks a second time
@@ -78,11 +81,14 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
             let seconds = due.saturating_duration_since(Instant::now()).as_secs();
             told(&format!("Most of the addresses of a name would go: looking again in {seconds} s"));
             tokio::time::sleep_until(due).await;
-            let planned = hand.plan().await?;
-            if !planned.plan.is_empty() {
-                hand.apply(&planned, &mut may_do, &mut kept).await;
+            planned = hand.plan().await?;
+            if !planned.plan.is_empty() && !hand.apply(&mut planned, &mut may_do, &mut kept).await? {
+                return Ok(kept);
             }
         }
+        let Plan { zones: _, held, conflicts } = planned.plan;
+        kept.problems.extend(held.iter().map(ToString::to_string));
+        kept.problems.extend(conflicts.iter().map(ToString::to_string));
         Ok(kept)
     })
 }
@@ -93,12 +99,19 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
 /// The records could not be read.
 pub fn release(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str)) -> Result<Kept, DnsError> {
     run(&told, async {
-        let mut hand = Hand::new(dns).await?;
+        let mut hand = Hand::without_routes(dns).await?;
+        told(&format!("Records that carry the mark {} are this installation's", hand.mark));
         let planned = hand.keeper.plan_release(&hand.permit).await?;
         let mut kept = Kept::default();
         kept.problems.extend(planned.denied.as_ref().map(ToString::to_string));
-        if !planned.plan.is_empty() {
-            hand.apply(&planned, &mut may_do, &mut kept).await;
+        if planned.plan.is_empty() {
+            told(
+                "There is none. The mark is made of the cluster and of the namespace that gatepost runs in, which --namespace names",
+            );
+        } else if may_do(&planned.plan) {
+            hand.write(&planned, &mut kept).await;
+        } else {
+            kept.is_refused = true;
         }
         Ok(kept)
     })
@@ -125,13 +138,13 @@ struct Hand {
     wish: Wish,
     settings: Settings,
     permit: Permit,
+    mark: Mark,
 }
 
 impl Hand {
     async fn new(dns: Dns) -> anyhow::Result<Hand> {
-        let Dns { source, kubeconfig, namespace, settings } = dns;
-        let kubernetes = Kubernetes::connect(kubeconfig.as_deref(), namespace.as_deref()).await?;
-        let wish = match &source {
+        let kubernetes = Kubernetes::connect(dns.kubeconfig.as_deref(), dns.namespace.as_deref()).await?;
+        let wish = match &dns.source {
             Source::File(path) => of_file(path)?,
             Source::ConfigMap { namespace, name, kubeconfig: _ } => {
                 let name = ConfigMapName { namespace: namespace.clone(), name: name.clone() };
@@ -139,6 +152,17 @@ impl Hand {
                 wish(&text, control::KEY)?
             }
         };
+        Hand::with(kubernetes, wish, dns.settings).await
+    }
+
+    /// For what hangs on no routes: they may be gone already.
+    async fn without_routes(dns: Dns) -> anyhow::Result<Hand> {
+        let kubernetes = Kubernetes::connect(dns.kubeconfig.as_deref(), dns.namespace.as_deref()).await?;
+        let nothing = Wish { config: Arc::default(), is_whole: false };
+        Hand::with(kubernetes, nothing, dns.settings).await
+    }
+
+    async fn with(kubernetes: Kubernetes, wish: Wish, settings: DnsSettings) -> anyhow::Result<Hand> {
         let cluster = control::cluster_uid(&kubernetes).await.context("whose records are ours is not known")?;
         let mark = Mark::new(&cluster, kubernetes.namespace());
         let cloudflare = client(&settings)?;
@@ -146,7 +170,7 @@ impl Hand {
         let settings = Settings::of(&wish.config.dns, &flags);
         let permit = Right::own().permit()?;
         let observer = Observing::new(kubernetes);
-        Ok(Hand { keeper: Keeper::new(cloudflare, mark), observer, wish, settings, permit })
+        Ok(Hand { keeper: Keeper::new(cloudflare, mark.clone()), observer, wish, settings, permit, mark })
     }
 
     async fn plan(&mut self) -> anyhow::Result<Planned> {
@@ -163,19 +187,40 @@ impl Hand {
         }
     }
 
-    /// Does it, if it may be done. Whether it was.
-    async fn apply(&mut self, planned: &Planned, may_do: &mut impl FnMut(&Plan) -> bool, kept: &mut Kept) -> bool {
-        if !may_do(&planned.plan) {
-            kept.is_refused = true;
-            return false;
+    /// Does it, if it may be done. Whether it was. Who takes his time to answer is asked again if it is another plan by then.
+    async fn apply(
+        &mut self,
+        planned: &mut Planned,
+        may_do: &mut impl FnMut(&Plan) -> bool,
+        kept: &mut Kept,
+    ) -> anyhow::Result<bool> {
+        loop {
+            let asked = Instant::now();
+            if !may_do(&planned.plan) {
+                kept.is_refused = true;
+                return Ok(false);
+            }
+            if asked.elapsed() < FRESH {
+                break;
+            }
+            let now = self.plan().await?;
+            let is_same = now.plan == planned.plan;
+            *planned = now;
+            if is_same {
+                break;
+            }
         }
+        self.write(planned, kept).await;
+        Ok(true)
+    }
+
+    async fn write(&mut self, planned: &Planned, kept: &mut Kept) {
         let Applied { added, changed, deleted, undone, failed } = self.keeper.apply(&self.permit, planned).await;
         kept.added += added;
         kept.changed += changed;
         kept.deleted += deleted;
         kept.problems.extend(undone.iter().map(|(name, error)| format!("{name}: {error}")));
         kept.problems.extend(failed.map(|error| error.to_string()));
-        true
     }
 }
 
