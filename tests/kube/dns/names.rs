@@ -48,7 +48,7 @@ async fn when_all_nodes_go_at_once_addresses_are_held_and_a_name_is_never_empty(
     edge.points_at(&[1, 2, 3]);
     let all = [1, 2, 3].map(node);
     futures_util::future::join_all(all.iter().map(|node| edge.nodes.not_ready(node))).await;
-    namespace.event("DnsHeld", NAME).await;
+    namespace.event("DnsHeld", "they go when they are seen to be unwanted again").await;
     leader.line("of what is held", |line| {
         line["message"].as_str().is_some_and(|text| text.starts_with("Addresses at Cloudflare are held"))
             && line["name"] == NAME
