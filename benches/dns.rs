@@ -46,7 +46,7 @@ impl Cluster {
             settings,
             world: World { nodes: (0..nodes).map(node).collect() },
             hosts: (0..hosts).map(host).collect(),
-            zones: vec![Zone { id: "zone".into(), name: "example.com".to_owned(), usage: None }],
+            zones: vec![Zone { id: "zone".into(), name: "example.com".to_owned(), is_active: true, usage: None }],
             mark: Mark::new("cluster", "gatepost"),
         }
     }

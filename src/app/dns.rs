@@ -76,6 +76,13 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
         if !planned.plan.is_empty() && !hand.apply(&mut planned, &mut may_do, &mut kept).await? {
             return Ok(kept);
         }
+        // what they lead to has its address by now
+        if !planned.plan.waiting.is_empty() {
+            planned = hand.plan().await?;
+            if !planned.plan.is_empty() && !hand.apply(&mut planned, &mut may_do, &mut kept).await? {
+                return Ok(kept);
+            }
+        }
         // what is held goes when it was seen twice: nobody else looks a second time
         if let Some(due) = hand.keeper.held_until() {
             let seconds = due.saturating_duration_since(Instant::now()).as_secs();
@@ -86,9 +93,11 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
                 return Ok(kept);
             }
         }
-        let Plan { zones: _, held, conflicts } = planned.plan;
+        let Plan { zones: _, held, conflicts, waiting } = planned.plan;
         kept.problems.extend(held.iter().map(ToString::to_string));
         kept.problems.extend(conflicts.iter().map(ToString::to_string));
+        let leads_on = |name| format!("{name} leads elsewhere still: what it is to lead to has no address yet");
+        kept.problems.extend(waiting.iter().map(leads_on));
         Ok(kept)
     })
 }

@@ -18,6 +18,9 @@ use crate::lifecycle::Permit;
 /// Everything is compared again so often, also what nobody has told of: a person may have edited a record.
 const COMPARE: Duration = Duration::from_secs(10 * 60);
 
+/// Names that wait for the address of another are looked at again after so long.
+const SOON: Duration = Duration::from_secs(1);
+
 /// A zone that is missing may have been added a moment ago.
 const ZONELESS: Duration = Duration::from_secs(60);
 
@@ -28,6 +31,7 @@ pub struct Keeper<T: Transport> {
     holds: Holds,
     memory: Memory,
     zones: Option<Zones>,
+    soon: Option<Instant>,
     /// Zones in which there was a record of ours, or one was made since.
     ours: BTreeSet<ZoneId>,
 }
@@ -83,6 +87,7 @@ impl<T: Transport> Keeper<T> {
             holds: Holds::default(),
             memory: Memory::default(),
             zones: None,
+            soon: None,
             ours: BTreeSet::new(),
         }
     }
@@ -131,6 +136,8 @@ impl<T: Transport> Keeper<T> {
         if let Some(zones) = self.zones.as_mut().filter(|_| lacks_zone) {
             zones.until = zones.until.min(Instant::now() + ZONELESS);
         }
+        // what they wait for may be there with what is done now
+        self.soon = (!plan.waiting.is_empty() && !plan.is_empty()).then(|| Instant::now() + SOON);
         Ok(Planned { plan, denied, records })
     }
 
@@ -154,7 +161,7 @@ impl<T: Transport> Keeper<T> {
     /// When something is to be looked at again, though nothing is heard.
     pub fn due(&self) -> Instant {
         let compare = self.zones.as_ref().map_or_else(|| Instant::now() + COMPARE, |zones| zones.until);
-        self.holds.due().map_or(compare, |due| due.min(compare))
+        [self.holds.due(), self.soon].into_iter().flatten().fold(compare, Instant::min)
     }
 
     /// When addresses that are held may go, if any are.

@@ -3,6 +3,7 @@
 //! Doors: [`plan`], which makes it of what is wanted and what is there, and [`plan_release`], by which everything of ours
 //! goes.
 
+mod across;
 mod addresses;
 mod alias;
 mod diff;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub held: Vec<Held>,
     /// Names that cannot be as they are wanted.
     pub conflicts: Vec<Conflict>,
+    /// Names that lead elsewhere still: what they are to lead to has no address yet.
+    pub waiting: Vec<String>,
 }
 
 /// The diff for one zone.

@@ -16,6 +16,8 @@ pub struct Zone {
     pub id: ZoneId,
     /// Its apex, such as `example.com`.
     pub name: String,
+    /// Cloudflare answers for it. One that is pending, or has moved away, is somebody's plan, and its names are elsewhere.
+    pub is_active: bool,
     /// How many records it may have, when Cloudflare tells.
     pub usage: Option<Usage>,
 }

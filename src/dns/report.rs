@@ -125,6 +125,11 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
     lines.extend(plan.held.iter().map(|held| Line { sign: Sign::Held, text: format!("= {}", told_held(held)) }));
     let conflict = |conflict| Line { sign: Sign::Conflict, text: format!("! {conflict}") };
     lines.extend(plan.conflicts.iter().map(conflict));
+    if let Some(first) = plan.waiting.first() {
+        let count = plan.waiting.len();
+        let text = format!("= {count} names ({first}, …) lead elsewhere until what they are to lead to has an address");
+        lines.push(Line { sign: Sign::Held, text });
+    }
     lines.extend(plan.zones.iter().map(|planned| Line { sign: Sign::Note, text: told_budget(planned) }));
     lines
 }

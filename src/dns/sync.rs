@@ -160,7 +160,10 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
 
     /// Says what was found, where it was not said before.
     fn tell(&mut self, plan: &Plan) {
-        let Plan { zones, held, conflicts } = plan;
+        let Plan { zones, held, conflicts, waiting } = plan;
+        if !waiting.is_empty() {
+            tracing::info!(names = waiting.len(), "Names lead elsewhere until what they are to lead to has an address");
+        }
         let ours: BTreeMap<String, u64> = zones.iter().map(|zone| (zone.zone.name.clone(), zone.ours as u64)).collect();
         let addresses = held.iter().map(|held| held.addresses.len()).sum();
         self.sync.metrics.dns().planned(ours, addresses, conflicts.len());

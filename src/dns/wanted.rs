@@ -162,7 +162,7 @@ struct Places(HashMap<String, usize>);
 impl Places {
     fn of(zones: &[WantedZone]) -> Places {
         let mut places = HashMap::new();
-        for (at, WantedZone { zone, .. }) in zones.iter().enumerate() {
+        for (at, WantedZone { zone, .. }) in zones.iter().enumerate().filter(|(_, wanted)| wanted.zone.is_active) {
             places.entry(one_form(&zone.name).into_owned()).or_insert(at);
         }
         Places(places)

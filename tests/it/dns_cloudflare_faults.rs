@@ -19,7 +19,7 @@ fn made() -> Batch {
 
 /// The first zone, without having asked for it.
 fn zone() -> Zone {
-    Zone { id: format!("{:032x}", 1).into(), name: "example.com".to_owned(), usage: None }
+    Zone { id: format!("{:032x}", 1).into(), name: "example.com".to_owned(), is_active: true, usage: None }
 }
 
 fn count(direct: &Direct) -> usize {

@@ -17,6 +17,7 @@ const MAX_NETWORKS: usize = 1000;
 pub(super) struct Zone {
     id: String,
     name: String,
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,8 +69,10 @@ impl Item for Record {
 }
 
 impl From<Zone> for dns::Zone {
-    fn from(Zone { id, name }: Zone) -> dns::Zone {
-        dns::Zone { id: id.into(), name: normal(&name), usage: None }
+    fn from(Zone { id, name, status }: Zone) -> dns::Zone {
+        // whoever does not say has no other state
+        let is_active = status.is_none_or(|status| status == "active");
+        dns::Zone { id: id.into(), name: normal(&name), is_active, usage: None }
     }
 }
 

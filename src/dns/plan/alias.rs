@@ -23,7 +23,13 @@ impl Diff<'_> {
             proxied: name.proxied,
         };
         let is_right = |record: &&&Record| one_form(&record.content) == alias;
-        if let Some(kept) = found.aliases.iter().find(is_right).or(found.aliases.first()).copied() {
+        let kept = found.aliases.iter().find(is_right).or(found.aliases.first()).copied();
+        let leads_elsewhere = kept.map_or_else(|| found.not_aliases().next().is_some(), |kept| !is_right(&&kept));
+        if leads_elsewhere && !self.across.is_there(alias) {
+            // it would lead nowhere: what it has now is better than nothing
+            return self.waiting.push(name.name.clone());
+        }
+        if let Some(kept) = kept {
             return self.one_alias(name, kept, draft(), &found.aliases, found.not_aliases());
         }
         if !others.is_empty() {

@@ -3,6 +3,7 @@
 
 use tokio::time::Instant;
 
+use super::across::Across;
 use super::found::Found;
 use super::{Change, Conflict, Draft, Held, Plan, Reason, Rules, Swap, ZonePlan};
 use crate::config::DnsPolicy;
@@ -13,10 +14,12 @@ use crate::dns::{Holds, Record, RecordType, Wanted, WantedName, Zone};
 pub(super) struct Diff<'p> {
     pub(super) rules: &'p Rules<'p>,
     pub(super) wanted: &'p Wanted,
+    pub(super) across: &'p Across<'p>,
     pub(super) holds: &'p mut Holds,
     pub(super) now: Instant,
     pub(super) zone: &'p Zone,
     pub(super) held: Vec<Held>,
+    pub(super) waiting: Vec<String>,
     planned: ZonePlan,
     conflicts: Vec<Conflict>,
     /// How many more records there may be; `None`: nobody has told.
@@ -36,19 +39,32 @@ impl ZonePlan {
 impl<'p> Diff<'p> {
     pub(super) fn new(
         rules: &'p Rules<'p>,
-        wanted: &'p Wanted,
+        (wanted, across): (&'p Wanted, &'p Across<'p>),
         zone: &'p Zone,
         holds: &'p mut Holds,
         now: Instant,
     ) -> Diff<'p> {
         let planned = ZonePlan::of(zone);
-        let (held, conflicts) = (Vec::new(), Vec::new());
-        Diff { rules, wanted, holds, now, zone, held, planned, conflicts, room: room(zone), wanting: 0 }
+        let (held, conflicts, waiting) = (Vec::new(), Vec::new(), Vec::new());
+        Diff {
+            rules,
+            wanted,
+            across,
+            holds,
+            now,
+            zone,
+            held,
+            waiting,
+            planned,
+            conflicts,
+            room: room(zone),
+            wanting: 0,
+        }
     }
 
     /// Puts the zone's part in the plan. `is_wanted`: something is wanted in the zone.
     pub(super) fn finish(self, is_wanted: bool, plan: &mut Plan) {
-        let Diff { mut planned, held, mut conflicts, wanting, zone, .. } = self;
+        let Diff { mut planned, held, mut conflicts, wanting, zone, waiting, .. } = self;
         if let Some(room) = room(zone)
             && wanting > room
         {
@@ -59,6 +75,7 @@ impl<'p> Diff<'p> {
         planned.ours -= planned.deletes.len() + planned.swaps.iter().map(|swap| swap.deletes.len()).sum::<usize>();
         plan.held.extend(held);
         plan.conflicts.extend(conflicts);
+        plan.waiting.extend(waiting);
         if is_wanted || ours > 0 {
             plan.zones.push(planned);
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tokio::time::Instant;
 
+use super::across::Across;
 use super::diff::Diff;
 use super::{Plan, ZonePlan};
 use crate::config::DnsPolicy;
@@ -35,11 +36,12 @@ pub struct Rules<'m> {
 pub fn plan(wanted: &Wanted, records: &[Record], rules: &Rules<'_>, holds: &mut Holds, now: Instant) -> Plan {
     let mut plan = Plan { conflicts: wanted.conflicts.clone(), ..Plan::default() };
     let mut filed = filed(records, rules.mark);
+    let across = Across::of(wanted, &filed, rules.mark);
     holds.begin();
     for wanted_zone in &wanted.zones {
         let zone = &wanted_zone.zone;
         let mut there = filed.remove(zone.id.as_ref()).unwrap_or_default();
-        let mut diff = Diff::new(rules, wanted, zone, holds, now);
+        let mut diff = Diff::new(rules, (wanted, &across), zone, holds, now);
         for name in &wanted_zone.names {
             let records = there.remove(name.name.as_str()).unwrap_or_default();
             match &name.target {
@@ -77,7 +79,7 @@ pub fn plan_release(zones: &[Zone], records: &[Record], mark: &Mark) -> Plan {
 }
 
 /// Records by zone and by name. Those of one name: ours first, by id.
-type Filed<'r> = HashMap<&'r str, BTreeMap<Cow<'r, str>, Vec<&'r Record>>>;
+pub(super) type Filed<'r> = HashMap<&'r str, BTreeMap<Cow<'r, str>, Vec<&'r Record>>>;
 
 fn filed<'r>(records: &'r [Record], mark: &Mark) -> Filed<'r> {
     let mut filed = Filed::new();

@@ -8,12 +8,14 @@ impl Diff<'_> {
     /// that was taken out of the settings may be without an address. So it has to be known that it was taken out.
     pub(super) fn unwanted(&mut self, name: &str, records: &[&Record]) {
         let found = self.found(records, |_| false);
-        if !self.takes_away() || !self.rules.hosts_are_whole {
+        let is_wanted = self.across.is_wanted(name);
+        // a name that is wanted in another zone may be asked for in this one: Cloudflare alone knows which is delegated
+        if !self.takes_away() || !self.rules.hosts_are_whole || is_wanted || !self.zone.is_active {
             return;
         }
         self.delete(found.aliases.iter().chain(&found.broken).copied());
         let addresses: Vec<_> = found.addresses.keys().copied().collect();
-        if addresses.is_empty() {
+        if addresses.is_empty() || self.across.is_led_to(name) {
             return;
         }
         let verdict = self.holds.weigh((&self.zone.id, name), &found.addresses, &addresses, self.now);

@@ -14,7 +14,7 @@ fn draft(name: &str, kind: RecordType, content: &str, proxied: bool) -> Draft {
 }
 
 fn plan() -> Plan {
-    let of = |name: &str, usage| Zone { id: "z".into(), name: name.to_owned(), usage };
+    let of = |name: &str, usage| Zone { id: "z".into(), name: name.to_owned(), is_active: true, usage };
     let com = ZonePlan {
         zone: of("example.com", Some(Usage { used: 36, quota: 200 })),
         adds: vec![
@@ -49,7 +49,7 @@ fn plan() -> Plan {
         Conflict::NoZone { name: "k.example.net".to_owned() },
         Conflict::NoRoom { zone: "example.com".to_owned(), wanted: 3, room: 2 },
     ];
-    Plan { zones: vec![com, org], held: vec![held(false), held(true)], conflicts }
+    Plan { zones: vec![com, org], held: vec![held(false), held(true)], conflicts, waiting: Vec::new() }
 }
 
 #[test]

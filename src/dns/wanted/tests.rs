@@ -30,7 +30,7 @@ fn node(external: &str, internal: &str) -> Node {
 }
 
 fn zone(name: &str) -> Zone {
-    Zone { id: name.into(), name: name.to_owned(), usage: None }
+    Zone { id: name.into(), name: name.to_owned(), is_active: true, usage: None }
 }
 
 fn host(name: &str) -> Host {
@@ -108,7 +108,8 @@ fn names_of_nodes_come_in_their_order_and_hosts_by_name_behind_them() {
 #[test]
 fn a_zone_that_is_seen_twice_is_taken_once() {
     let world = World { nodes: vec![node("203.0.113.1", "")] };
-    let twice = ["b", "a"].map(|id| Zone { id: id.into(), name: "example.com".to_owned(), usage: None });
+    let twice =
+        ["b", "a"].map(|id| Zone { id: id.into(), name: "example.com".to_owned(), is_active: true, usage: None });
     let wanted = Wanted::of(&settings(&["k.example.com"]), &world, &[], &twice);
     let counts: Vec<(&str, usize)> =
         wanted.zones.iter().map(|zone| (zone.zone.id.as_ref(), zone.names.len())).collect();

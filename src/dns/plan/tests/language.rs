@@ -4,7 +4,7 @@
 //! names k *.k @            of the nodes; `k` is k.example.com, `@` example.com, anything with a dot stands as it is
 //! nodes 1 #2 3+ 4!unready  203.0.113.1, 2001:db8::2, both of 3; unready, cordoned, leaving, silent
 //! hosts www a!proxied b!direct c!doubtful
-//! zones example.com=37/200 example.org
+//! zones example.com=37/200 example.org k.example.com?      the last one is pending
 //! set upsert adopt min=0 unread proxied ttl=300
 //! ours k 1                 a record with our mark; free: without a mark, theirs: with another's
 //! free k TXT hello         proxied, ttl=, id=, comment=, in=ZONE may stand behind
@@ -12,6 +12,7 @@
 //! + k 1                    made        * k [www] -> [1 2]    swapped
 //! ~ k 1 -> 2 replaced      changed     held k 1 of 2, last k 1 of 1
 //! - k 1                    deleted     ! unmarked k A 9      a conflict
+//!                                      wait www             leads elsewhere still
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -271,7 +272,8 @@ fn zone(word: &str) -> Zone {
     let (name, usage) = word.split_once('=').unwrap_or((word, ""));
     let usage =
         usage.split_once('/').map(|(used, quota)| Usage { used: used.parse().unwrap(), quota: quota.parse().unwrap() });
-    Zone { id: format!("id-{name}").into(), name: name.to_owned(), usage }
+    let (name, is_active) = (name.trim_end_matches('?'), !name.ends_with('?'));
+    Zone { id: format!("id-{name}").into(), name: name.to_owned(), is_active, usage }
 }
 
 // === values to words ===
@@ -315,6 +317,7 @@ fn tell(plan: &Plan) -> String {
         let addresses: Vec<String> = addresses.iter().map(|address| short(&address.to_string())).collect();
         format!("{} {} {} of {of}", if *is_last { "last" } else { "held" }, short(name), addresses.join(" "))
     }));
+    told.extend(plan.waiting.iter().map(|name| format!("wait {}", short(name))));
     told.extend(plan.conflicts.iter().map(|conflict| match conflict {
         Conflict::NoZone { name } => format!("! nozone {}", short(name)),
         Conflict::Unmarked { name, kind, content } => format!("! unmarked {} {kind} {}", short(name), short(content)),

@@ -116,8 +116,8 @@ fn the_zone_of_a_name_is_the_one_with_the_longest_suffix() {
         ("zones co.uk b.co.uk; names a.b.co.uk b.co.uk c.co.uk; nodes 1", "+ a.b.co.uk 1; + b.co.uk 1; + c.co.uk 1"),
         ("zones example.com example.org; names k k.example.org; nodes 1", "+ k 1; + k.example.org 1"),
         ("names k k.example.net notexample.com; nodes 1; ours k 1", "! nozone k.example.net; ! nozone notexample.com"),
-        // a zone of its own was made for a part of another one: what is there is nobody's any more
-        ("zones co.uk b.co.uk; names b.co.uk; nodes 1; ours b.co.uk 1 in=co.uk", "+ b.co.uk 1; held b.co.uk 1 of 1"),
+        // a zone of its own was made for a part of another one: what is there may be asked for still
+        ("zones co.uk b.co.uk; names b.co.uk; nodes 1; ours b.co.uk 1 in=co.uk", "+ b.co.uk 1"),
     ]);
     let mut scene = Scene::of("zones co.uk b.co.uk; names a.b.co.uk c.co.uk; nodes 1");
     let plan = scene.plan();
@@ -185,4 +185,40 @@ fn release_takes_everything_that_is_marked_and_nothing_else() {
     let gone: Vec<&str> = plan.zones.iter().flat_map(|zone| &zone.deletes).map(|old| old.name.as_str()).collect();
     assert_eq!(gone, ["k.example.com", "a.example.org"]);
     assert!(plan.zones.iter().all(|zone| zone.ours == 0 && zone.adds.is_empty()));
+}
+
+#[test]
+fn a_host_leads_where_it_did_until_the_new_name_of_the_nodes_has_an_address() {
+    check(&[
+        // a new first name: its addresses are made, and nothing is sent there yet
+        ("names new; nodes 1; hosts www; ours k 1; ours www k", "+ new 1; wait www"),
+        ("names new; nodes 1; hosts www; ours k 1; ours new 1; ours www k", "~ www k -> new replaced"),
+        // a name in no zone, and one for which no node is published, never get one
+        ("names new.example.net; nodes 1; hosts www; ours k 1; ours www k", "wait www; ! nozone new.example.net"),
+        ("names new; hosts www; ours k 1; ours www k", "wait www; ! noaddress new"),
+        // nor does it lose what it has of its own
+        ("names new; nodes 1; hosts www; ours www 9", "+ new 1; wait www"),
+        // one that has nothing yet has nothing to lose
+        ("names new; nodes 1; hosts www", "+ new 1; + www new"),
+    ]);
+}
+
+#[test]
+fn a_name_that_a_host_leads_to_still_keeps_its_addresses() {
+    let mut scene = Scene::of("names new; nodes 1; hosts www; ours k 1; ours www k");
+    assert_eq!(scene.done(), "+ new 1; wait www");
+    assert_eq!(scene.after(1).done(), "~ www k -> new replaced");
+    assert_eq!(scene.after(60).done(), "held k 1 of 1");
+    assert_eq!(scene.after(30).done(), "- k 1");
+}
+
+#[test]
+fn a_zone_that_is_not_active_gets_nothing_and_loses_nothing() {
+    check(&[
+        ("zones example.com k.example.com?; nodes 1; ours k 1 in=example.com", ""),
+        ("zones example.com k.example.com?; nodes 1; ours k 9 in=k.example.com", "+ k 1"),
+        ("zones example.com?; nodes 1; ours k 9; ours www k", "! nozone k"),
+        // active it wins, and what the zone above has stays: who is asked is not ours to know
+        ("zones example.com k.example.com; nodes 1; ours k 1 in=example.com", "+ k 1"),
+    ]);
 }
