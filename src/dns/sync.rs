@@ -49,6 +49,7 @@ struct Term<'s, T: Transport, O> {
     sync: &'s mut Sync<T>,
     observer: O,
     permit: Permit,
+    has_names: bool,
     told: Told,
     failing: Backoff,
     denied: Backoff,
@@ -99,7 +100,7 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
         let seed = sync.keeper.seed() ^ permit.term().unsigned_abs();
         let failing = Backoff::with_seed(AGAIN.0, AGAIN.1, seed);
         let denied = Backoff::with_seed(DENIED.0, DENIED.1, seed);
-        Term { sync, observer, permit, told: Told::default(), failing, denied }
+        Term { sync, observer, permit, has_names: false, told: Told::default(), failing, denied }
     }
 
     /// One round after the other; it has no end.
@@ -128,7 +129,8 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
     async fn news(&mut self) {
         tokio::select! {
             biased;
-            () = self.observer.changed() => {}
+            // without a name there is nothing to be looked at
+            () = self.observer.changed(), if self.has_names => {}
             changed = self.sync.wishes.changed() => if changed.is_err() {
                 // the process ends
                 std::future::pending::<()>().await;
@@ -141,9 +143,11 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
         let wish = self.sync.wishes.borrow_and_update().clone();
         let wanted = wish.map(|wish| (Settings::of(&wish.config.dns, &self.sync.flags), wish));
         let Some((settings, wish)) = wanted.filter(|(settings, _)| !settings.names.is_empty()) else {
+            self.has_names = false;
             self.sync.metrics.dns().clear();
             return Ok(Instant::now() + IDLE);
         };
+        self.has_names = true;
         let planned = self.sync.keeper.plan(&self.permit, (&wish, &settings), &mut self.observer).await?;
         self.tell(&planned.plan);
         if self.sync.is_dry_run {

@@ -19,9 +19,10 @@ pub fn missing(hub: &Inside, holds: bool) -> Option<String> {
         let wrong = if hub.words.is_name(name) {
             of_addresses(hub, &of_name, holds)
         } else if hub.words.is_host(name) {
-            of_alias(hub, &of_name)
+            of_alias(hub, &of_name, &records)
         } else {
-            unwanted(hub, &of_name, holds)
+            let is_led_to = leads(&records, name);
+            unwanted(hub, &of_name, holds || is_led_to)
         };
         wrong.map(|wrong| format!("{name}: {wrong}: {:?}", crate::judge::shown(&records)))
     })
@@ -77,20 +78,28 @@ fn of_addresses(hub: &Inside, records: &[&Record], holds: bool) -> Option<String
     (!ours.iter().filter(is_kept).all(|record| is_right(hub, record))).then(|| "a wrong TTL".to_owned())
 }
 
-fn of_alias(hub: &Inside, records: &[&Record]) -> Option<String> {
+/// Whether a CNAME of ours leads to this name.
+fn leads(records: &[Record], name: &str) -> bool {
+    records.iter().any(|record| record.kind == RecordType::Cname && is_ours(record) && record.content == name)
+}
+
+fn of_alias(hub: &Inside, records: &[&Record], all: &[Record]) -> Option<String> {
     let points = |record: &&&Record| record.kind.is_address() || record.kind == RecordType::Cname;
     let (ours, others): (Vec<&Record>, Vec<&Record>) =
         records.iter().filter(points).partition(|record| is_ours(record));
     if others.iter().any(|record| is_foreign(record) || !hub.words.adopt) {
         return None;
     }
-    if !others.is_empty() {
+    // it keeps what it has until there is something at the name that it should lead to
+    let is_waiting = !all.iter().any(|record| record.name == hub.words.names[0] && points(&&record));
+    if !others.is_empty() && !is_waiting {
         return Some("a record is not adopted".to_owned());
     }
     match ours[..] {
         [alias] if alias.kind == RecordType::Cname && alias.content == hub.words.names[0] => {
             (!is_right(hub, alias)).then(|| "a CNAME with a wrong TTL".to_owned())
         }
+        _ if is_waiting && !records.is_empty() => None,
         _ => Some("it is not one CNAME of ours".to_owned()),
     }
 }

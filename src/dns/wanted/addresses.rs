@@ -5,11 +5,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::{Addresses, Node, Settings, World};
 
+/// Addresses of one node and one family that are published at most: a node tells of itself, and one that has been taken
+/// over must not fill the zone.
+const MAX_OF_NODE: usize = 8;
+
 /// Addresses of the nodes that may be published, each once, sorted.
 pub(super) fn published(settings: &Settings, world: &World) -> Vec<IpAddr> {
     let nodes = world.nodes.iter().filter(|node| is_published(settings, node));
-    let sorted: BTreeSet<IpAddr> = nodes.flat_map(|node| of(settings, node)).collect();
+    let sorted: BTreeSet<IpAddr> = nodes.flat_map(|node| bounded(of(settings, node))).collect();
     sorted.into_iter().collect()
+}
+
+fn bounded(addresses: Vec<IpAddr>) -> impl Iterator<Item = IpAddr> {
+    let sorted: BTreeSet<IpAddr> = addresses.into_iter().collect();
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = sorted.into_iter().partition(IpAddr::is_ipv4);
+    v4.into_iter().take(MAX_OF_NODE).chain(v6.into_iter().take(MAX_OF_NODE))
 }
 
 /// Addresses of all nodes, of both types and in whatever state, and whether a gatepost serves there.

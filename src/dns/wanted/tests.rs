@@ -115,3 +115,14 @@ fn a_zone_that_is_seen_twice_is_taken_once() {
         wanted.zones.iter().map(|zone| (zone.zone.id.as_ref(), zone.names.len())).collect();
     assert_eq!(counts, [("a", 1), ("b", 0)]);
 }
+
+#[test]
+fn a_node_that_tells_of_a_thousand_addresses_has_eight_of_each_family() {
+    let v4 = (0..1000_u32).map(|at| IpAddr::from(std::net::Ipv4Addr::from(0xcb00_7100_u32 - at)));
+    let v6 = (0..1000_u128).map(|at| IpAddr::from(std::net::Ipv6Addr::from((0x2001_0db8 << 96) + at)));
+    let node = Node { external: v4.chain(v6).collect(), is_ready: true, serves: true, ..Node::default() };
+    let settings = Settings::of(&crate::config::Dns::default(), &crate::dns::Flags::default());
+    let published = super::addresses::published(&settings, &World { nodes: vec![node] });
+    let v4 = published.iter().filter(|address| address.is_ipv4()).count();
+    assert_eq!((v4, published.len() - v4), (8, 8));
+}
