@@ -136,7 +136,7 @@ impl Judge {
         for record in &changed {
             wrong.extend(self.of_others(record, now));
             let is_there = after.iter().any(|other| other.id == record.id && other.content == record.content);
-            if self.is_upsert && !is_there {
+            if self.is_upsert && !is_there && !self.is_touched(&record.name, now) {
                 wrong.push(format!("a record is taken away, and nothing may be: {record:?}"));
             }
         }
