@@ -239,6 +239,6 @@ mod tests {
             assert!(error.contains(said), "{written:?}: {error}");
         }
         let error = settings(&[], &[("CF_API_URL", "api.cloudflare.com")]).unwrap_err();
-        assert!(error.contains("CF_API_URL is no URL"), "{error}");
+        assert!(error.contains("CF_API_URL cannot be used: it does not begin with https://"), "{error}");
     }
 }
