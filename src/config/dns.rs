@@ -11,13 +11,12 @@ use super::record::record;
 use super::schema::Definitions;
 use super::suggest::nearest;
 use super::values::Whole;
-use super::{Dns, DnsNodes, DnsPolicy, Duration, HostPattern, NodeAddresses, RouteDns, RouteHosts, Selector};
+use super::{
+    AUTOMATIC, Dns, DnsNodes, DnsPolicy, Duration, HostPattern, NodeAddresses, RouteDns, RouteHosts, Selector,
+};
 
 /// Names of the nodes. Each has a record for every address.
 const MAX_NAMES: usize = 100;
-
-/// What Cloudflare takes for a TTL that it chooses itself (developers.cloudflare.com, "Create DNS Record").
-const AUTOMATIC: u32 = 1;
 
 /// Seconds that Cloudflare takes; below, only for the largest plan.
 const TTL: std::ops::RangeInclusive<u64> = 60..=86_400;

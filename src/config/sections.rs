@@ -13,7 +13,7 @@ use super::schema::Definitions;
 use super::suggest::nearest;
 use super::units::{OrNone, Positive};
 use super::values::Whole;
-use super::{Defaults, Dns, Drain, Duration, HeaderEdits, Https, Limits, PartialTimeouts, Size, Trust};
+use super::{AUTOMATIC, Defaults, Dns, Drain, Duration, HeaderEdits, Https, Limits, PartialTimeouts, Size, Trust};
 
 record! {
     /// How long each phase of a request may take.
@@ -322,7 +322,7 @@ impl DrainTimes {
         let default = Drain::default();
         let until_forgotten = || match dns.ttl {
             None => default.lame_duck,
-            Some(ttl) => StdDuration::from_secs(u64::from(if ttl == 1 { AUTOMATIC_TTL } else { ttl })) + SEEN,
+            Some(ttl) => StdDuration::from_secs(u64::from(if ttl == AUTOMATIC { AUTOMATIC_TTL } else { ttl })) + SEEN,
         };
         Drain {
             tunnels: tunnels.map_or(default.tunnels, Duration::get),

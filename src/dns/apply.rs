@@ -192,8 +192,9 @@ fn deletions(deletes: &[Record], records: &[Record], mark: &Mark, done: &Done) -
 
 /// A patch that changes nothing.
 fn witness(record: &Record) -> Patch {
-    let Record { id, zone: _, name, kind, content, ttl, proxied, comment } = record.clone();
-    let to = Draft { name, kind, content, ttl: if proxied { 1 } else { ttl }, proxied };
+    let ttl = record.ttl_in_force();
+    let Record { id, zone: _, name, kind, content, ttl: _, proxied, comment } = record.clone();
+    let to = Draft { name, kind, content, ttl, proxied };
     Patch { id, to, comment: comment.unwrap_or_default() }
 }
 

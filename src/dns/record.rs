@@ -6,6 +6,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::config::AUTOMATIC;
+
 /// Identifier of a zone: 32 hexadecimal digits.
 pub type ZoneId = Arc<str>;
 
@@ -74,6 +76,16 @@ impl Record {
             RecordType::Cname | RecordType::Other(_) => None,
         }
     }
+
+    /// The TTL that it has, whatever it was made with.
+    pub(super) fn ttl_in_force(&self) -> u32 {
+        in_force(self.ttl, self.proxied)
+    }
+}
+
+/// The TTL that a record has which was made with this one.
+pub(super) fn in_force(ttl: u32, proxied: bool) -> u32 {
+    if proxied { AUTOMATIC } else { ttl }
 }
 
 impl RecordType {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::wanted::AUTOMATIC;
 use super::{Change, Conflict, Draft, Held, Plan, Record, RecordType, Swap, ZonePlan};
+use crate::config::AUTOMATIC;
 
 /// The most records of one name that stand in one line.
 const SHOWN: usize = 3;
@@ -147,7 +147,7 @@ fn rows(planned: &ZonePlan) -> Vec<Row> {
     }
     for Change { from, to, reason } in changes {
         let content = became(from.content.clone(), to.content.clone());
-        let ttl = became(told_ttl(ttl_of(from)), told_ttl(to.ttl));
+        let ttl = became(told_ttl(from.ttl_in_force()), told_ttl(to.ttl));
         let proxied = became(told_proxied(from.proxied).to_owned(), told_proxied(to.proxied).to_owned());
         let cells = [to.name.clone(), to.kind.to_string(), content, ttl, proxied, reason.as_str().to_owned()];
         rows.push(Row(Sign::Change, cells));
@@ -155,7 +155,7 @@ fn rows(planned: &ZonePlan) -> Vec<Row> {
     rows.extend(swaps.iter().map(swapped));
     for record in deletes {
         let (name, kind) = (record.name.clone(), record.kind.to_string());
-        let (ttl, proxied) = (told_ttl(ttl_of(record)), told_proxied(record.proxied).to_owned());
+        let (ttl, proxied) = (told_ttl(record.ttl_in_force()), told_proxied(record.proxied).to_owned());
         rows.push(Row(Sign::Delete, [name, kind, record.content.clone(), ttl, proxied, String::new()]));
     }
     rows
@@ -226,10 +226,6 @@ fn listed<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> String {
 
 fn became(old: String, new: String) -> String {
     if old == new { new } else { format!("{old} → {new}") }
-}
-
-fn ttl_of(record: &Record) -> u32 {
-    if record.proxied { AUTOMATIC } else { record.ttl }
 }
 
 fn told_ttl(ttl: u32) -> String {

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::record::in_force;
 use super::{Conflict, Host, Settings, World, Zone};
 use crate::config::RouteHosts;
 
@@ -139,12 +140,9 @@ impl Wanted {
 
 impl WantedName {
     fn new(name: String, target: Target, proxied: bool, settings: &Settings) -> WantedName {
-        WantedName { name, target, ttl: if proxied { AUTOMATIC } else { settings.ttl }, proxied }
+        WantedName { name, target, ttl: in_force(settings.ttl, proxied), proxied }
     }
 }
-
-/// The TTL that a proxied record has (developers.cloudflare.com, "Time to Live").
-pub(super) const AUTOMATIC: u32 = 1;
 
 /// A name as it is compared: in lower case, without a dot at the end.
 pub(super) fn one_form(name: &str) -> Cow<'_, str> {

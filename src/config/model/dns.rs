@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+/// The TTL that is left to Cloudflare, which every proxied record has (developers.cloudflare.com, "Time to Live").
+pub const AUTOMATIC: u32 = 1;
+
 /// The `dns` section. `None`: not written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dns {

@@ -7,7 +7,7 @@ use super::across::Across;
 use super::found::Found;
 use super::{Change, Conflict, Draft, Held, Plan, Reason, Rules, Swap, ZonePlan};
 use crate::config::DnsPolicy;
-use crate::dns::wanted::{AUTOMATIC, one_form};
+use crate::dns::wanted::one_form;
 use crate::dns::{Holds, Record, RecordType, Wanted, WantedName, Zone};
 
 /// What is planned for one zone so far.
@@ -127,13 +127,11 @@ impl<'p> Diff<'p> {
             RecordType::Cname => one_form(&record.content) == to.content,
             _ => record.address().is_some_and(|address| to.content.parse() == Ok(address)),
         };
-        // whatever TTL a proxied record was made with, it has the automatic one
-        let ttl = if record.proxied { AUTOMATIC } else { record.ttl };
         let reason = if !self.is_marked(record) {
             Reason::Adopted
         } else if !is_same {
             Reason::Replaced
-        } else if (ttl, record.proxied) != (to.ttl, to.proxied) {
+        } else if (record.ttl_in_force(), record.proxied) != (to.ttl, to.proxied) {
             Reason::Settings
         } else {
             return;
