@@ -12,8 +12,8 @@ use super::dns_flags::DnsFlags;
 use super::serve::{ConfigMap, config_map};
 use super::{USAGE, print, wrong};
 use crate::app::{self, Kept};
-use crate::dns::Plan;
 use crate::dns::report::{self, Line, Sign};
+use crate::dns::{Plan, ZonePlan};
 
 /// Look at the DNS records at Cloudflare, bring them up to date once, or take them away.
 #[derive(Debug, clap::Args)]
@@ -171,11 +171,7 @@ fn table(plan: &Plan) -> String {
 /// Shows the plan, and asks when something would be deleted.
 fn may_do(plan: &Plan, yes: bool) -> bool {
     print(&table(plan));
-    let deletes: usize = plan
-        .zones
-        .iter()
-        .map(|zone| zone.deletes.len() + zone.swaps.iter().map(|swap| swap.deletes.len()).sum::<usize>())
-        .sum();
+    let deletes: usize = plan.zones.iter().map(ZonePlan::gone).sum();
     if yes || deletes == 0 {
         return true;
     }

@@ -248,8 +248,7 @@ impl<T: Transport> Keeper<T> {
         let mut known = self.zones.iter_mut().flat_map(|zones| &mut zones.all);
         let usage = known.find(|known| known.id == plan.zone.id).and_then(|known| known.usage.as_mut());
         if let Some(usage) = usage {
-            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            usage.used = usage.used.saturating_add(count(added)).saturating_sub(count(deleted));
+            *usage = usage.after(added, deleted);
         }
     }
 }

@@ -199,10 +199,16 @@ impl ZonePlan {
 
     /// Records of the zone when all is done, and how many there may be, when Cloudflare tells.
     pub fn budget(&self) -> Option<Usage> {
-        let Usage { used, quota } = self.zone.usage?;
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let added = self.adds.len() + self.swaps.iter().map(|swap| swap.adds.len()).sum::<usize>();
-        let gone = self.deletes.len() + self.swaps.iter().map(|swap| swap.deletes.len()).sum::<usize>();
-        Some(Usage { used: used.saturating_add(count(added)).saturating_sub(count(gone)), quota })
+        self.zone.usage.map(|usage| usage.after(self.made(), self.gone()))
+    }
+
+    /// How many records are made.
+    pub fn made(&self) -> usize {
+        self.adds.len() + self.swaps.iter().map(|swap| swap.adds.len()).sum::<usize>()
+    }
+
+    /// How many records go.
+    pub fn gone(&self) -> usize {
+        self.deletes.len() + self.swaps.iter().map(|swap| swap.deletes.len()).sum::<usize>()
     }
 }

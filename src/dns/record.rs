@@ -67,6 +67,14 @@ pub enum RecordType {
     Other(Box<str>),
 }
 
+impl Usage {
+    /// When so many more records are made, and so many go.
+    pub(super) fn after(self, made: usize, gone: usize) -> Usage {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Usage { used: self.used.saturating_add(count(made)).saturating_sub(count(gone)), ..self }
+    }
+}
+
 impl Record {
     /// What it holds, when that is an address of its type.
     pub fn address(&self) -> Option<IpAddr> {

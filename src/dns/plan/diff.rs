@@ -71,8 +71,7 @@ impl<'p> Diff<'p> {
             conflicts.push(Conflict::NoRoom { zone: zone.name.clone(), wanted: wanting, room });
         }
         let ours = planned.ours;
-        planned.ours += planned.adds.len() + planned.swaps.iter().map(|swap| swap.adds.len()).sum::<usize>();
-        planned.ours -= planned.deletes.len() + planned.swaps.iter().map(|swap| swap.deletes.len()).sum::<usize>();
+        planned.ours = ours + planned.made() - planned.gone();
         plan.held.extend(held);
         plan.conflicts.extend(conflicts);
         plan.waiting.extend(waiting);
