@@ -28,6 +28,12 @@ const ZONELESS: Duration = Duration::from_secs(60);
 pub struct Keeper<T: Transport> {
     cloudflare: Cloudflare<T>,
     mark: Mark,
+    known: Known,
+}
+
+/// What was learned in one term, which says nothing of the next.
+#[derive(Default)]
+struct Known {
     holds: Holds,
     memory: Memory,
     zones: Option<Zones>,
@@ -81,15 +87,7 @@ pub struct Applied {
 impl<T: Transport> Keeper<T> {
     /// Knows nothing yet.
     pub fn new(cloudflare: Cloudflare<T>, mark: Mark) -> Keeper<T> {
-        Keeper {
-            cloudflare,
-            mark,
-            holds: Holds::default(),
-            memory: Memory::default(),
-            zones: None,
-            soon: None,
-            ours: BTreeSet::new(),
-        }
+        Keeper { cloudflare, mark, known: Known::default() }
     }
 
     /// Another number for every installation.
@@ -97,11 +95,10 @@ impl<T: Transport> Keeper<T> {
         self.mark.seed()
     }
 
-    /// Lets go of everything that it knows, and of the connection: what was learned in one term says nothing of the next.
+    /// Lets go of everything that it knows, and of the connection.
     pub fn forget(&mut self) {
         self.cloudflare.close();
-        (self.holds, self.memory) = (Holds::default(), Memory::default());
-        (self.zones, self.ours) = (None, BTreeSet::new());
+        self.known = Known::default();
     }
 
     /// What is to be done so that the records are as `wish` and `settings` want them. The cluster is looked at last: which
@@ -121,7 +118,7 @@ impl<T: Transport> Keeper<T> {
         let wanted = Wanted::of(settings, &World::default(), &hosts, &zones.all);
         let Look { records, closed, denied } = self.look(permit, &wanted).await?;
         let world = observer.observe().await?;
-        let zones = self.zones.as_ref().map_or(&[][..], |zones| &zones.all);
+        let zones = self.known.zones.as_ref().map_or(&[][..], |zones| &zones.all);
         let mut wanted = Wanted::of(settings, &world, &hosts, zones);
         wanted.zones.retain(|zone| !closed.contains(&zone.zone.id));
         let rules = Rules {
@@ -131,13 +128,13 @@ impl<T: Transport> Keeper<T> {
             min_addresses: settings.min_addresses,
             hosts_are_whole: wish.is_whole,
         };
-        let plan = plan(&wanted, &records, &rules, &mut self.holds, Instant::now());
+        let plan = plan(&wanted, &records, &rules, &mut self.known.holds, Instant::now());
         let lacks_zone = plan.conflicts.iter().any(|conflict| matches!(conflict, Conflict::NoZone { .. }));
-        if let Some(zones) = self.zones.as_mut().filter(|_| lacks_zone) {
+        if let Some(zones) = self.known.zones.as_mut().filter(|_| lacks_zone) {
             zones.until = zones.until.min(Instant::now() + ZONELESS);
         }
         // what they wait for may be there with what is done now
-        self.soon = (!plan.waiting.is_empty() && !plan.is_empty()).then(|| Instant::now() + SOON);
+        self.known.soon = (!plan.waiting.is_empty() && !plan.is_empty()).then(|| Instant::now() + SOON);
         Ok(Planned { plan, denied, records })
     }
 
@@ -146,7 +143,7 @@ impl<T: Transport> Keeper<T> {
     /// # Errors
     /// A list failed.
     pub async fn plan_release(&mut self, permit: &Permit) -> Result<Planned, Error> {
-        self.zones = None;
+        self.known.zones = None;
         let all = self.zones(permit).await?.all.clone();
         let mut look = Look::default();
         for zone in &all {
@@ -160,13 +157,13 @@ impl<T: Transport> Keeper<T> {
 
     /// When something is to be looked at again, though nothing is heard.
     pub fn due(&self) -> Instant {
-        let compare = self.zones.as_ref().map_or_else(|| Instant::now() + COMPARE, |zones| zones.until);
-        [self.holds.due(), self.soon].into_iter().flatten().fold(compare, Instant::min)
+        let compare = self.known.zones.as_ref().map_or_else(|| Instant::now() + COMPARE, |zones| zones.until);
+        [self.known.holds.due(), self.known.soon].into_iter().flatten().fold(compare, Instant::min)
     }
 
     /// When addresses that are held may go, if any are.
     pub fn held_until(&self) -> Option<Instant> {
-        self.holds.due()
+        self.known.holds.due()
     }
 
     /// Does what was planned, zone by zone: what goes wrong in one does not hold up the next.
@@ -185,7 +182,7 @@ impl<T: Transport> Keeper<T> {
                 let is_end = matches!(error, Error::NotLeader | Error::RateLimited { .. });
                 applied.failed = applied.failed.filter(|_| !is_end).or(Some(error));
                 // zones come and go, and credentials may see others than before
-                self.zones = None;
+                self.known.zones = None;
                 if is_end {
                     break;
                 }
@@ -196,22 +193,22 @@ impl<T: Transport> Keeper<T> {
 
     /// The zones; looked for anew when everything is to be compared.
     async fn zones(&mut self, permit: &Permit) -> Result<&mut Zones, Error> {
-        let known = self.zones.take().filter(|zones| Instant::now() < zones.until);
+        let known = self.known.zones.take().filter(|zones| Instant::now() < zones.until);
         let zones = match known {
             Some(zones) => zones,
             None => {
                 let all = self.cloudflare.zones(permit).await?;
-                self.ours = all.iter().map(|zone| zone.id.clone()).collect();
+                self.known.ours = all.iter().map(|zone| zone.id.clone()).collect();
                 Zones { all, until: Instant::now() + COMPARE }
             }
         };
-        Ok(self.zones.insert(zones))
+        Ok(self.known.zones.insert(zones))
     }
 
     /// The records of every zone in which something is wanted, and those of ours elsewhere.
     async fn look(&mut self, permit: &Permit, wanted: &Wanted) -> Result<Look, Error> {
         let mut look = Look::default();
-        let Some(zones) = &mut self.zones else { return Ok(look) };
+        let Some(zones) = &mut self.known.zones else { return Ok(look) };
         let relevant = wanted.zones.iter().filter(|zone| !zone.names.is_empty()).map(|zone| &zone.zone.id);
         let relevant: BTreeSet<&ZoneId> = relevant.collect();
         for zone in &mut zones.all {
@@ -220,15 +217,15 @@ impl<T: Transport> Keeper<T> {
                 zone.usage = self.cloudflare.usage(permit, zone).await?;
             }
             let which = if is_relevant { Which::All } else { Which::Marked(&self.mark) };
-            if is_relevant || self.ours.contains(&zone.id) {
+            if is_relevant || self.known.ours.contains(&zone.id) {
                 let listed = self.cloudflare.records(permit, zone, which).await;
                 if let Some(listed) = look.of(zone, is_relevant, listed)? {
-                    look.records.extend(self.memory.over(&zone.id, listed, Instant::now()));
+                    look.records.extend(self.known.memory.over(&zone.id, listed, Instant::now()));
                 }
             }
         }
         let is_ours = |record: &&Record| self.mark.owns(record.comment.as_deref());
-        self.ours = look.records.iter().filter(is_ours).map(|record| record.zone.clone()).collect();
+        self.known.ours = look.records.iter().filter(is_ours).map(|record| record.zone.clone()).collect();
         Ok(look)
     }
 
@@ -237,15 +234,15 @@ impl<T: Transport> Keeper<T> {
         let Done { added, changed: _, deleted, removed, written, gone, unknown, undone: _ } = done;
         let now = Instant::now();
         if !written.is_empty() {
-            self.ours.insert(ZoneId::clone(&plan.zone.id));
+            self.known.ours.insert(ZoneId::clone(&plan.zone.id));
         }
-        self.memory.wrote(&written, now);
-        self.memory.deleted(&plan.zone.id, &gone, now);
-        self.memory.forget(&unknown);
+        self.known.memory.wrote(&written, now);
+        self.known.memory.deleted(&plan.zone.id, &gone, now);
+        self.known.memory.forget(&unknown);
         for record in &removed {
-            self.holds.removed(record, now);
+            self.known.holds.removed(record, now);
         }
-        let mut known = self.zones.iter_mut().flat_map(|zones| &mut zones.all);
+        let mut known = self.known.zones.iter_mut().flat_map(|zones| &mut zones.all);
         let usage = known.find(|known| known.id == plan.zone.id).and_then(|known| known.usage.as_mut());
         if let Some(usage) = usage {
             *usage = usage.after(added, deleted);
