@@ -8,10 +8,8 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use gatepost::config::{DnsPolicy, RouteHosts, Selector};
-use gatepost::dns::{
-    Addresses, Draft, Holds, Host, Mark, Node, Plan, Record, Rules, Settings, Wanted, World, Zone, plan,
-};
+use gatepost::config::{Dns, RouteHosts};
+use gatepost::dns::{Draft, Flags, Holds, Host, Mark, Node, Plan, Record, Rules, Settings, Wanted, World, Zone, plan};
 use tokio::time::Instant;
 
 const NODES: [usize; 3] = [10, 100, 1_000];
@@ -30,16 +28,8 @@ impl Cluster {
     fn new(nodes: usize, hosts: usize) -> Cluster {
         let settings = Settings {
             names: (0..NAMES).map(|number| format!("k{number}.example.com")).collect(),
-            ttl: 120,
-            proxied: false,
             route_hosts: RouteHosts::Cname,
-            policy: DnsPolicy::Sync,
-            adopt: false,
-            cordoned: false,
-            min_addresses: 1,
-            selector: Selector::default(),
-            addresses: Addresses::External,
-            ipv6: true,
+            ..Settings::of(&Dns::default(), &Flags::default())
         };
         let host = |number| Host { name: format!("h{number}.example.com"), proxied: None, is_doubtful: false };
         Cluster {

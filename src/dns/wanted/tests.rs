@@ -1,22 +1,14 @@
 //! Which addresses are published, and which names are wanted with them.
 
 use super::*;
-use crate::config::{DnsPolicy, Requirement, Selector};
-use crate::dns::{Addresses, Node};
+use crate::config::{Dns, Requirement, Selector};
+use crate::dns::{Addresses, Flags, Node};
 
 fn settings(names: &[&str]) -> Settings {
     Settings {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
-        ttl: 120,
-        proxied: false,
         route_hosts: RouteHosts::Cname,
-        policy: DnsPolicy::Sync,
-        adopt: false,
-        cordoned: false,
-        min_addresses: 1,
-        selector: Selector::default(),
-        addresses: Addresses::External,
-        ipv6: true,
+        ..Settings::of(&Dns::default(), &Flags::default())
     }
 }
 

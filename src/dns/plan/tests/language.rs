@@ -21,8 +21,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::*;
-use crate::config::{DnsPolicy, RouteHosts, Selector};
-use crate::dns::{Addresses, Holds, Host, Mark, Node, Settings, Usage, Wanted, World};
+use crate::config::{Dns, DnsPolicy, RouteHosts};
+use crate::dns::{Flags, Holds, Host, Mark, Node, Settings, Usage, Wanted, World};
 
 pub(super) struct Scene {
     pub(super) settings: Settings,
@@ -48,16 +48,8 @@ impl Scene {
     pub(super) fn of(text: &str) -> Scene {
         let settings = Settings {
             names: vec!["k.example.com".to_owned()],
-            ttl: 120,
-            proxied: false,
             route_hosts: RouteHosts::Cname,
-            policy: DnsPolicy::Sync,
-            adopt: false,
-            cordoned: false,
-            min_addresses: 1,
-            selector: Selector::default(),
-            addresses: Addresses::External,
-            ipv6: true,
+            ..Settings::of(&Dns::default(), &Flags::default())
         };
         let mut scene = Scene {
             settings,
