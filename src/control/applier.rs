@@ -45,8 +45,6 @@ pub struct Applier {
     generations: watch::Sender<u64>,
     /// For whoever keeps names pointing here.
     wishes: watch::Sender<Option<Wish>>,
-    /// The text that was judged last is what serves, whole.
-    is_whole: bool,
     /// The source itself has been heard; what an earlier process kept is not its word.
     is_heard: bool,
 }
@@ -80,7 +78,6 @@ impl Applier {
             sections: watch::Sender::new(None),
             generations: watch::Sender::new(0),
             wishes: watch::Sender::new(None),
-            is_whole: false,
             is_heard: false,
         }
     }
@@ -157,10 +154,7 @@ impl Applier {
                 self.save(text, whole);
                 outcome
             }
-            Err(problems) => {
-                self.is_whole = false;
-                self.outcome(Verdict::Refused, problems)
-            }
+            Err(problems) => self.outcome(Verdict::Refused, problems),
         };
         self.seen = Some((hash, outcome.verdict == Verdict::Applied));
         self.tell(&outcome, origin);
@@ -197,7 +191,6 @@ impl Applier {
         }
         let kept = format!("is gone; the {} routes of generation {} stay as they are", self.routes, self.generation);
         let outcome = self.outcome(Verdict::Refused, vec![whole_file(what, kept)]);
-        self.is_whole = false;
         self.tell_wish();
         self.tell(&outcome, what);
         outcome
@@ -211,7 +204,7 @@ impl Applier {
         }
         self.gone = false;
         self.seen = Some((hash, false));
-        (self.is_heard, self.is_whole) = (true, false);
+        self.is_heard = true;
         self.tell_wish();
         let outcome = self.outcome(Verdict::Refused, vec![whole_file(origin, message.to_owned())]);
         self.tell(&outcome, origin);
@@ -282,7 +275,6 @@ impl Applier {
         self.tell_section(&config.tls, is_whole);
         self.generations.send_replace(self.generation);
         self.last = Some(Arc::new(config));
-        self.is_whole = is_whole;
         self.metrics.retain(table.routes().iter().map(|route| &*route.label));
         self.ready.set(true);
         self.outcome(verdict, problems)
@@ -290,7 +282,9 @@ impl Applier {
 
     fn tell_wish(&self) {
         let Some(config) = self.last.as_ref().filter(|_| self.is_heard) else { return };
-        let wish = Wish { config: Arc::clone(config), is_whole: self.is_whole };
+        // what was judged last, if it is there still, is what serves
+        let is_whole = !self.gone && self.seen.is_some_and(|(_, is_good)| is_good);
+        let wish = Wish { config: Arc::clone(config), is_whole };
         self.wishes.send_if_modified(|told| {
             let is_news = told.as_ref().is_none_or(|told| !told.is_same(&wish));
             if is_news {
@@ -318,7 +312,6 @@ impl Applier {
     }
 
     fn unchanged(&mut self, good: bool) -> Outcome {
-        self.is_whole = good;
         if std::mem::take(&mut self.gone) {
             tracing::info!(generation = self.generation, "The routes are back, unchanged");
             self.metrics.config().set_ok(good);

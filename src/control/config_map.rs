@@ -34,7 +34,7 @@ pub async fn run_config_map(
     applier.restore(&what, KEY);
     let watched = Watched {
         api: Api::namespaced(kubernetes.client.clone(), &namespace),
-        only: Only::Fields(format!("metadata.name={}", name.name)),
+        only: Only::named(&name.name),
         asked: Asked::new("configmaps", &name.name, &namespace),
         kubernetes: kubernetes.clone(),
     };
@@ -55,7 +55,7 @@ pub async fn run_config_map(
 pub async fn read_routes(kubernetes: &Kubernetes, name: &ConfigMapName) -> Result<String, Error> {
     let namespace = name.namespace.as_deref().unwrap_or(kubernetes.namespace());
     let api: Api<ConfigMap> = Api::namespaced(kubernetes.client.clone(), namespace);
-    let only = Only::Fields(format!("metadata.name={}", name.name));
+    let only = Only::named(&name.name);
     let asked = Asked::new("configmaps", &name.name, namespace);
     let found = fresh::list(&api, &only, &asked, Some).await;
     let untold = |reason| Error::Untold { what: "the routes", reason };

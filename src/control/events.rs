@@ -53,9 +53,7 @@ impl Events {
         };
         let key = object.resource_version.clone();
         let event = event(object, reason, key, &outcome.summary(), &instance(), Timestamp::now());
-        if self.queue.try_send(event).is_err() {
-            tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
-        }
+        self.hand_in(event);
     }
 
     /// Tells the ConfigMap what is wrong with a Secret that it names. Whether there was room for it.
@@ -73,17 +71,19 @@ impl Events {
         // there is one who tells, and it may well say the same an hour later
         let now = Timestamp::now();
         let event = event(regarding, reason, now.as_nanosecond(), &notice.to_string(), &instance(), now);
-        if self.queue.try_send(event).is_err() {
-            tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
-        }
+        self.hand_in(event);
     }
 
     /// Tells the Lease who leads since this term began.
     pub(super) fn tell_leader(&self, regarding: ObjectReference, leader: &str, term: i64) {
         let reason = Reason::LeaderElected;
         let event = event(regarding, reason, term, &format!("{leader} leads"), &instance(), Timestamp::now());
-        if self.queue.try_send(event).is_err() {
-            tracing::debug!(reason = reason.as_str(), "An Event is lost: too many wait");
+        self.hand_in(event);
+    }
+
+    fn hand_in(&self, event: Event) {
+        if let Err(lost) = self.queue.try_send(event) {
+            tracing::debug!(reason = lost.into_inner().reason, "An Event is lost: too many wait");
         }
     }
 

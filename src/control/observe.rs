@@ -131,7 +131,7 @@ impl Places {
             },
             status: Place {
                 api: Api::namespaced(client.clone(), namespace),
-                only: Only::Fields(format!("metadata.name={}", status::NAME)),
+                only: Only::named(status::NAME),
                 asked: Asked::new("configmaps", status::NAME, namespace),
             },
         }

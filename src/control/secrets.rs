@@ -134,15 +134,15 @@ impl Secrets {
     fn start(&mut self, scope: Scope, wanted: Wanted) {
         let own = self.kubernetes.namespace();
         let (namespace, name, only) = match &scope {
-            Scope::Own => (own, "", format!("type={TLS}")),
-            Scope::One(namespace, name) => (&**namespace, &**name, format!("metadata.name={name}")),
+            Scope::Own => (own, "", Only::Fields(format!("type={TLS}"))),
+            Scope::One(namespace, name) => (&**namespace, &**name, Only::named(name)),
         };
         let mut asked = Asked::new("secrets", name, namespace);
         if namespace != own {
             asked.manifest = ELSEWHERE;
         }
         let api: Api<Secret> = Api::namespaced(self.kubernetes.client.clone(), namespace);
-        let watched = Watched { kubernetes: self.kubernetes.clone(), api, only: Only::Fields(only), asked };
+        let watched = Watched { kubernetes: self.kubernetes.clone(), api, only, asked };
         let extent = match &scope {
             Scope::Own => Extent::Own,
             Scope::One(namespace, _) if namespace == own => Extent::OneOfOwn,

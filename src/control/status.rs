@@ -109,7 +109,7 @@ impl Board {
         let namespace = kubernetes.namespace().to_owned();
         let api: Api<ConfigMap> = Api::namespaced(kubernetes.client.clone(), &namespace);
         let asked = Asked::new("configmaps", NAME, &namespace);
-        let only = Only::Fields(format!("metadata.name={NAME}"));
+        let only = Only::named(NAME);
         let watched = Watched { kubernetes, api: api.clone(), only, asked: asked.clone() };
         let seen = tell.nodes.subscribe();
         let watch = watched.run(Reading { tell: tell.clone(), listed: None });

@@ -65,7 +65,7 @@ pub(super) async fn shared(kubernetes: Kubernetes, tickets: Arc<Tickets>) {
     let namespace = kubernetes.namespace().to_owned();
     let api: Api<Secret> = Api::namespaced(kubernetes.client.clone(), &namespace);
     let asked = Asked::new("secrets", NAME, &namespace);
-    let only = Only::Fields(format!("metadata.name={NAME}"));
+    let only = Only::named(NAME);
     let watched = Watched { kubernetes, api: api.clone(), only, asked: asked.clone() };
     let (known, seen) = watch::channel(Known::Unknown);
     let watch = watched.run(Reading { known: known.clone(), listed: None });

@@ -36,12 +36,19 @@ pub(super) struct Watched<K> {
 /// Which objects of a kind, by a selector of the API server's.
 #[derive(Debug, Clone)]
 pub(super) enum Only {
-    /// By their fields, as in `metadata.name=gatepost`.
+    /// By their fields, as in `type=kubernetes.io/tls`.
     Fields(String),
     /// By their labels, as in `app.kubernetes.io/name=gatepost`.
     Labels(String),
     /// Every one.
     All,
+}
+
+impl Only {
+    /// The one of this name.
+    pub(super) fn named(name: &str) -> Only {
+        Only::Fields(format!("metadata.name={name}"))
+    }
 }
 
 /// What becomes of the objects.

@@ -104,8 +104,7 @@ impl Caretaker {
     /// The keys as they are, and the nodes that there are.
     async fn look(&self) -> Result<(BTreeMap<String, String>, HashSet<String>), String> {
         let (client, namespace) = (&self.kubernetes.client, self.kubernetes.namespace());
-        let (config_maps, only) =
-            (Api::<ConfigMap>::namespaced(client.clone(), namespace), Only::Fields(format!("metadata.name={NAME}")));
+        let (config_maps, only) = (Api::<ConfigMap>::namespaced(client.clone(), namespace), Only::named(NAME));
         let nodes: Api<NodeName> = Api::all(client.clone());
         let of_status = Asked::new("configmaps", NAME, namespace);
         // one after the other: a node that comes now has its key later
