@@ -174,12 +174,16 @@ impl Default for Tally {
 
 impl Tally {
     pub(super) fn add(&self, word: &'static str) {
+        self.add_many(word, 1);
+    }
+
+    pub(super) fn add_many(&self, word: &'static str, more: u64) {
         for (known, count) in &self.words {
             if *known.get_or_init(|| word) == word {
-                return add(count, 1);
+                return add(count, more);
             }
         }
-        add(&self.other, 1);
+        add(&self.other, more);
     }
 
     pub(super) fn each(&self, mut visit: impl FnMut(&'static str, u64)) {
