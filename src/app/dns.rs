@@ -72,32 +72,25 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
     run(&told, async {
         let mut hand = Hand::new(dns).await?;
         let mut kept = Kept::default();
-        let mut planned = hand.plan().await?;
-        if !planned.plan.is_empty() && !hand.apply(&mut planned, &mut may_do, &mut kept).await? {
-            return Ok(kept);
-        }
+        let mut left = hand.round(&mut may_do, &mut kept).await?;
         // what they lead to has its address by now
-        if !planned.plan.waiting.is_empty() {
-            planned = hand.plan().await?;
-            if !planned.plan.is_empty() && !hand.apply(&mut planned, &mut may_do, &mut kept).await? {
-                return Ok(kept);
-            }
+        if !kept.is_refused && !left.waiting.is_empty() {
+            left = hand.round(&mut may_do, &mut kept).await?;
         }
         // what is held goes when it was seen twice: nobody else looks a second time
-        if let Some(due) = hand.keeper.held_until() {
+        if let Some(due) = hand.keeper.held_until().filter(|_| !kept.is_refused) {
             let seconds = due.saturating_duration_since(Instant::now()).as_secs();
             told(&format!("Most of the addresses of a name would go: looking again in {seconds} s"));
             tokio::time::sleep_until(due).await;
-            planned = hand.plan().await?;
-            if !planned.plan.is_empty() && !hand.apply(&mut planned, &mut may_do, &mut kept).await? {
-                return Ok(kept);
-            }
+            left = hand.round(&mut may_do, &mut kept).await?;
         }
-        let Plan { zones: _, held, conflicts, waiting } = planned.plan;
-        kept.problems.extend(held.iter().map(ToString::to_string));
-        kept.problems.extend(conflicts.iter().map(ToString::to_string));
-        let leads_on = |name| format!("{name} leads elsewhere still: what it is to lead to has no address yet");
-        kept.problems.extend(waiting.iter().map(leads_on));
+        if !kept.is_refused {
+            let Plan { zones: _, held, conflicts, waiting } = left;
+            kept.problems.extend(held.iter().map(ToString::to_string));
+            kept.problems.extend(conflicts.iter().map(ToString::to_string));
+            let leads_on = |name| format!("{name} leads elsewhere still: what it is to lead to has no address yet");
+            kept.problems.extend(waiting.iter().map(leads_on));
+        }
         Ok(kept)
     })
 }
@@ -196,31 +189,31 @@ impl Hand {
         }
     }
 
-    /// Does it, if it may be done. Whether it was. Who takes his time to answer is asked again if it is another plan by then.
-    async fn apply(
-        &mut self,
-        planned: &mut Planned,
-        may_do: &mut impl FnMut(&Plan) -> bool,
-        kept: &mut Kept,
-    ) -> anyhow::Result<bool> {
+    /// Plans, and does what there is to do if it may be done. Who takes his time to answer is asked again if it is another
+    /// plan by then.
+    async fn round(&mut self, may_do: &mut impl FnMut(&Plan) -> bool, kept: &mut Kept) -> anyhow::Result<Plan> {
+        let mut planned = self.plan().await?;
+        if planned.plan.is_empty() {
+            return Ok(planned.plan);
+        }
         loop {
             let asked = Instant::now();
             if !may_do(&planned.plan) {
                 kept.is_refused = true;
-                return Ok(false);
+                return Ok(planned.plan);
             }
             if asked.elapsed() < FRESH {
                 break;
             }
             let now = self.plan().await?;
             let is_same = now.plan == planned.plan;
-            *planned = now;
+            planned = now;
             if is_same {
                 break;
             }
         }
-        self.write(planned, kept).await;
-        Ok(true)
+        self.write(&planned, kept).await;
+        Ok(planned.plan)
     }
 
     async fn write(&mut self, planned: &Planned, kept: &mut Kept) {

@@ -27,6 +27,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// Waits between looks for a service account in a pod.
 const TRIES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
 /// Where the routes come from and go to.
 pub(super) struct Routes {
     pub(super) source: Source,

@@ -75,9 +75,7 @@ impl Leading {
             () = control::tell_notices(&self.kubernetes, told) => anyhow::anyhow!("nobody tells of DNS any more"),
         }
     }
-}
 
-impl Leading {
     /// Keeps the records. It begins by learning which cluster this is: by that it knows which of them are ours.
     async fn records(&self, notices: mpsc::Sender<Notice>) -> anyhow::Error {
         let mut right = self.right.clone();

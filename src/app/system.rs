@@ -49,15 +49,18 @@ pub(super) fn namespace() -> String {
 
 /// Who this process is to the other nodes: by the downward API, else by the name of the host.
 pub(super) fn node() -> Node {
-    let told = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
     let host = host.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "gatepost".to_owned());
-    Node { name: told("NODE_NAME").unwrap_or_else(|| host.clone()), pod: told("POD_NAME").unwrap_or(host) }
+    Node { name: told("NODE_NAME").unwrap_or_else(|| host.clone()), pod: pod().unwrap_or(host) }
 }
 
 /// Which pod this is, by the downward API; `None` outside of one.
 pub(super) fn pod() -> Option<String> {
-    std::env::var("POD_NAME").ok().filter(|name| !name.is_empty())
+    told("POD_NAME")
+}
+
+fn told(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// How apps are reached, but for the namespace, which the source of the routes knows.
