@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 #![allow(clippy::unwrap_used, reason = "a bench ends where it is wrong")]
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -50,6 +51,7 @@ impl Cluster {
             adopt: self.settings.adopt,
             min_addresses: self.settings.min_addresses,
             hosts_are_whole: true,
+            unsure: &BTreeSet::new(),
         };
         plan(&wanted, records, &rules, &mut Holds::new(), Instant::now())
     }

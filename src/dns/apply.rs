@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::Cloudflare;
-use super::{Batch, Change, Draft, Error, MAX_BATCH, Mark, Patch, Post, Record, Swap, Transport, Zone, ZonePlan};
+use super::{
+    Batch, Change, Draft, Error, Fault, MAX_BATCH, Mark, Patch, Post, Record, Swap, Transport, Zone, ZonePlan,
+};
 use crate::lifecycle::Permit;
 
 /// Calls that may be spent in one zone on finding out which operation of a batch Cloudflare refuses: enough for two of
@@ -47,8 +49,10 @@ pub(super) struct Done {
     pub(super) written: Vec<Record>,
     /// Ids of records that are gone.
     pub(super) gone: Vec<String>,
-    /// Ids of records of which it is not known what became of them.
-    pub(super) unknown: Vec<String>,
+    /// Ids of records of which one at least was gone already.
+    pub(super) missing: Vec<String>,
+    /// What may have been done, or may be still.
+    pub(super) unanswered: Batch,
     /// Names of which something was refused, with the first thing that Cloudflare said.
     pub(super) undone: BTreeMap<String, Error>,
 }
@@ -142,12 +146,14 @@ impl<T: Transport> Applying<'_, T> {
                 Err(Error::Refused { code: IDENTICAL, .. }) if is_one_post(&batch) => {}
                 Err(error @ Error::Refused { .. }) => {
                     if matches!(error, Error::Refused { code: MISSING, .. }) {
-                        done.unknown.extend(ids(batch));
+                        done.missing.extend(ids(batch));
                     }
                     done.refused(chunk, &error);
                 }
                 Err(error) => {
-                    done.unknown.extend(ids(batch));
+                    if is_perhaps_done(&error) {
+                        done.unanswered = batch;
+                    }
                     // those that are there in the next list are not lost
                     done.removed.extend(chunk.into_iter().flat_map(|group| group.removed));
                     return Err(error);
@@ -196,6 +202,18 @@ fn witness(record: &Record) -> Patch {
     let Record { id, zone: _, name, kind, content, ttl: _, proxied, comment } = record.clone();
     let to = Draft { name, kind, content, ttl, proxied };
     Patch { id, to, comment: comment.unwrap_or_default() }
+}
+
+/// A call that failed like this may have arrived, or may arrive still.
+fn is_perhaps_done(error: &Error) -> bool {
+    match error {
+        Error::Unavailable { fault, .. } => !matches!(fault, Fault::Connect(_)),
+        Error::Denied(_)
+        | Error::RateLimited { .. }
+        | Error::Refused { .. }
+        | Error::NotLeader
+        | Error::Unobserved(_) => false,
+    }
 }
 
 /// So that what is said of it is said of one record.

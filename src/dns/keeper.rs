@@ -121,12 +121,14 @@ impl<T: Transport> Keeper<T> {
         let zones = self.known.zones.as_ref().map_or(&[][..], |zones| &zones.all);
         let mut wanted = Wanted::of(settings, &world, &hosts, zones);
         wanted.zones.retain(|zone| !closed.contains(&zone.zone.id));
+        let unsure = self.known.memory.unsure();
         let rules = Rules {
             mark: &self.mark,
             policy: settings.policy,
             adopt: settings.adopt,
             min_addresses: settings.min_addresses,
             hosts_are_whole: wish.is_whole,
+            unsure: &unsure,
         };
         let plan = plan(&wanted, &records, &rules, &mut self.known.holds, Instant::now());
         let lacks_zone = plan.conflicts.iter().any(|conflict| matches!(conflict, Conflict::NoZone { .. }));
@@ -158,7 +160,10 @@ impl<T: Transport> Keeper<T> {
     /// When something is to be looked at again, though nothing is heard.
     pub fn due(&self) -> Instant {
         let compare = self.known.zones.as_ref().map_or_else(|| Instant::now() + COMPARE, |zones| zones.until);
-        [self.known.holds.due(), self.known.soon].into_iter().flatten().fold(compare, Instant::min)
+        [self.known.holds.due(), self.known.memory.due(), self.known.soon]
+            .into_iter()
+            .flatten()
+            .fold(compare, Instant::min)
     }
 
     /// When addresses that are held may go, if any are.
@@ -231,14 +236,15 @@ impl<T: Transport> Keeper<T> {
 
     /// What the next plan must know of what was done.
     fn learn(&mut self, plan: &ZonePlan, done: Done) {
-        let Done { added, changed: _, deleted, removed, written, gone, unknown, undone: _ } = done;
+        let Done { added, changed: _, deleted, removed, written, gone, missing, unanswered, undone: _ } = done;
         let now = Instant::now();
         if !written.is_empty() {
             self.known.ours.insert(ZoneId::clone(&plan.zone.id));
         }
         self.known.memory.wrote(&written, now);
         self.known.memory.deleted(&plan.zone.id, &gone, now);
-        self.known.memory.forget(&unknown);
+        self.known.memory.forget(&missing);
+        self.known.memory.unanswered(&plan.zone.id, unanswered, now);
         for record in &removed {
             self.known.holds.removed(record, now);
         }

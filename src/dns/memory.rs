@@ -1,19 +1,26 @@
 //! What was written a while ago, laid over lists that may be older: [`Memory`]. Cloudflare's lists are served from copies
 //! that follow after a moment, and a plan made from an old one would do things twice, or take away what a name lives by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Record, ZoneId};
+use super::{Batch, Patch, Record, ZoneId};
 
 /// So long what was written is believed rather than a list. What a person changes meanwhile is seen after that.
 const BELIEVED: Duration = Duration::from_secs(60);
 
+/// So long a write without an answer may still arrive, or be missing in a list. Meanwhile a record may be what it was or what
+/// it was to become, and a name that has one is not made poorer.
+const FOLLOWS: Duration = Duration::from_secs(15);
+
 /// What became of records, by their ids.
 #[derive(Debug, Default)]
-pub(super) struct Memory(BTreeMap<String, Remembered>);
+pub(super) struct Memory {
+    written: BTreeMap<String, Remembered>,
+    unsure: BTreeMap<String, Unsure>,
+}
 
 #[derive(Debug)]
 struct Remembered {
@@ -23,12 +30,20 @@ struct Remembered {
     record: Option<Record>,
 }
 
+#[derive(Debug)]
+struct Unsure {
+    zone: ZoneId,
+    until: Instant,
+    /// What it was to become; `None`: nothing.
+    to: Option<Patch>,
+}
+
 impl Memory {
     /// These records were written.
     pub(super) fn wrote(&mut self, records: &[Record], now: Instant) {
         for record in records {
             let (zone, until) = (record.zone.clone(), now + BELIEVED);
-            self.0.insert(record.id.clone(), Remembered { zone, until, record: Some(record.clone()) });
+            self.written.insert(record.id.clone(), Remembered { zone, until, record: Some(record.clone()) });
         }
     }
 
@@ -36,30 +51,74 @@ impl Memory {
     pub(super) fn deleted(&mut self, zone: &ZoneId, ids: &[String], now: Instant) {
         for id in ids {
             let until = now + BELIEVED;
-            self.0.insert(id.clone(), Remembered { zone: zone.clone(), until, record: None });
+            self.written.insert(id.clone(), Remembered { zone: zone.clone(), until, record: None });
         }
     }
 
-    /// What became of the records with these ids is not known: whatever a list says of them is as good.
+    /// Somebody else has deleted one of these: whatever a list says of them is as good.
     pub(super) fn forget(&mut self, ids: &[String]) {
         for id in ids {
-            self.0.remove(id);
+            self.written.remove(id);
         }
+    }
+
+    /// Nobody has answered to these writes. Of records that were made there is nothing to remember: to make them again is
+    /// refused, or they are in the next list.
+    pub(super) fn unanswered(&mut self, zone: &ZoneId, batch: Batch, now: Instant) {
+        let Batch { deletes, patches, posts: _ } = batch;
+        let deletes = deletes.into_iter().map(|id| (id, None));
+        for (id, to) in deletes.chain(patches.into_iter().map(|patch| (patch.id.clone(), Some(patch)))) {
+            self.written.remove(&id);
+            self.unsure.insert(id, Unsure { zone: zone.clone(), until: now + FOLLOWS, to });
+        }
+    }
+
+    /// Ids of records that may be something else than the last lists say.
+    pub(super) fn unsure(&self) -> BTreeSet<String> {
+        self.unsure.keys().cloned().collect()
+    }
+
+    /// When the first of them is known again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.unsure.values().map(|unsure| unsure.until).min()
     }
 
     /// The records of a zone as they are now, of a list of all of them that may be older.
     pub(super) fn over(&mut self, zone: &ZoneId, listed: Vec<Record>, now: Instant) -> Vec<Record> {
-        self.0.retain(|_, remembered| now < remembered.until);
-        let mut records: Vec<Record> = listed.into_iter().filter(|record| !self.0.contains_key(&record.id)).collect();
-        let of_zone = self.0.values().filter(|remembered| remembered.zone == *zone);
+        self.written.retain(|_, remembered| now < remembered.until);
+        self.unsure.retain(|_, unsure| now < unsure.until);
+        self.arrived(&listed, now);
+        let is_unknown = |record: &Record| !self.written.contains_key(&record.id);
+        let mut records: Vec<Record> = listed.into_iter().filter(is_unknown).collect();
+        let of_zone = self.written.values().filter(|remembered| remembered.zone == *zone);
         records.extend(of_zone.filter_map(|remembered| remembered.record.clone()));
         records
+    }
+
+    /// No list is newer than what is true: what stands there as it was to become was written.
+    fn arrived(&mut self, listed: &[Record], now: Instant) {
+        if self.unsure.is_empty() {
+            return;
+        }
+        let has_arrived = |record: &&Record| {
+            let unsure = self.unsure.get(&record.id).filter(|unsure| unsure.zone == record.zone);
+            unsure.and_then(|unsure| unsure.to.as_ref()).is_some_and(|patch| {
+                record.holds(&patch.to)
+                    && record.is_set_as(&patch.to)
+                    && record.comment.as_ref() == Some(&patch.comment)
+            })
+        };
+        let arrived: Vec<Record> = listed.iter().filter(has_arrived).cloned().collect();
+        for record in &arrived {
+            self.unsure.remove(&record.id);
+        }
+        self.wrote(&arrived, now);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::RecordType;
+    use super::super::{Draft, RecordType};
     use super::*;
 
     fn record(id: &str, content: &str) -> Record {
@@ -91,5 +150,36 @@ mod tests {
         assert_eq!(contents(memory.over(&"other".into(), Vec::new(), Instant::now())), Vec::<String>::new());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(contents(memory.over(&zone, old, Instant::now())), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+    }
+
+    fn patch(id: &str, content: &str) -> Patch {
+        let name = "a.example.com".to_owned();
+        let to = Draft { name, kind: RecordType::A, content: content.to_owned(), ttl: 120, proxied: false };
+        Patch { id: id.to_owned(), to, comment: "ours".to_owned() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_without_an_answer_leaves_its_records_unsure_until_a_list_has_it_or_it_is_too_late() {
+        let (zone, mut memory): (ZoneId, _) = ("z".into(), Memory::default());
+        let began = Instant::now();
+        let deletes = vec!["3".to_owned()];
+        let batch =
+            Batch { deletes, patches: vec![patch("1", "192.0.2.7"), patch("2", "192.0.2.8")], ..Batch::default() };
+        memory.unanswered(&zone, batch, began);
+        let old = vec![record("1", "192.0.2.1"), record("2", "192.0.2.2"), record("3", "192.0.2.3")];
+        let unsure = |memory: &Memory| memory.unsure().into_iter().collect::<String>();
+        memory.over(&zone, old.clone(), began);
+        assert_eq!((unsure(&memory).as_str(), memory.due()), ("123", Some(began + FOLLOWS)));
+
+        let arrived = Record { comment: Some("ours".to_owned()), ..record("1", "192.0.2.7") };
+        memory.over(&zone, vec![arrived.clone(), old[1].clone(), old[2].clone()], began);
+        assert_eq!(unsure(&memory), "23");
+        // a list that is older again does not change that
+        assert!(memory.over(&zone, old.clone(), began).contains(&arrived));
+        assert_eq!(unsure(&memory), "23");
+
+        tokio::time::advance(FOLLOWS).await;
+        memory.over(&zone, old, Instant::now());
+        assert_eq!((unsure(&memory).as_str(), memory.due()), ("", None));
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use super::Draft;
+use super::wanted::one_form;
 use crate::config::AUTOMATIC;
 
 /// Identifier of a zone: 32 hexadecimal digits.
@@ -83,6 +85,19 @@ impl Record {
             RecordType::Aaaa => self.content.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
             RecordType::Cname | RecordType::Other(_) => None,
         }
+    }
+
+    /// It has this content, however either is written.
+    pub(super) fn holds(&self, to: &Draft) -> bool {
+        match self.kind {
+            RecordType::Cname => one_form(&self.content) == to.content,
+            _ => self.address().is_some_and(|address| to.content.parse() == Ok(address)),
+        }
+    }
+
+    /// It has these settings.
+    pub(super) fn is_set_as(&self, to: &Draft) -> bool {
+        (self.ttl_in_force(), self.proxied) == (to.ttl, to.proxied)
     }
 
     /// The TTL that it has, whatever it was made with.

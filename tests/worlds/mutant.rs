@@ -1,6 +1,8 @@
 //! A writer as small as can be, on the real plan and the real client: [`Writer`]. As it should be it keeps every rule,
 //! and with one thing wrong it must be seen to break one: that is how the judge is judged.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use gatepost::dns::{
     Batch, Cloudflare, Draft, Error, Flags, HOLD, Holds, Observer, Patch, Plan, Post, Record, Rules, Settings,
@@ -107,6 +109,7 @@ impl<T: Transport> Writer<T> {
             adopt: settings.adopt,
             min_addresses: settings.min_addresses,
             hosts_are_whole: wish.is_whole,
+            unsure: &BTreeSet::new(),
         };
         let now = Instant::now();
         if self.kind == Kind::WithoutHold {

@@ -26,6 +26,9 @@ impl Diff<'_> {
         } else {
             wanted.iter().copied().filter(is_missing).collect()
         };
+        if self.is_unsure(records) {
+            return self.only_richer(name, wanted, missing, &found);
+        }
         if !found.aliases.is_empty() && found.addresses.is_empty() {
             return self.instead_of_aliases(name, &found, &missing);
         }
@@ -48,6 +51,19 @@ impl Diff<'_> {
         self.swap(name, deletes, missing.iter().map(|address| draft(name, *address)).collect());
     }
 
+    /// What is missing comes and nothing goes; how long what is unwanted has been so counts on.
+    fn only_richer(&mut self, name: &WantedName, wanted: &[IpAddr], missing: Vec<IpAddr>, found: &Found<'_>) {
+        let unwanted = unwanted(&found.addresses, wanted);
+        if self.takes_away() && !unwanted.is_empty() {
+            let verdict = self.holds.weigh((&self.zone.id, &name.name), &found.addresses, &unwanted, self.now);
+            self.hold(&name.name, verdict.held, found.addresses.len(), false);
+        }
+        // beside a CNAME nothing can be
+        if found.aliases.is_empty() {
+            missing.into_iter().for_each(|address| self.add(draft(name, address)));
+        }
+    }
+
     fn bring_to(
         &mut self,
         name: &WantedName,
@@ -55,8 +71,7 @@ impl Diff<'_> {
         missing: Vec<IpAddr>,
         ours: &BTreeMap<IpAddr, Vec<&Record>>,
     ) {
-        let unwanted = ours.keys().copied().filter(|address| wanted.binary_search(address).is_err()).collect();
-        let go = self.going(name, ours, unwanted, &missing);
+        let go = self.going(name, ours, unwanted(ours, wanted), &missing);
         let going: HashSet<IpAddr> = go.iter().copied().collect();
         for (address, records) in ours.iter().filter(|(address, _)| !going.contains(*address)) {
             let keep = if self.takes_away() { 1 } else { records.len() };
@@ -137,6 +152,10 @@ impl Diff<'_> {
             self.held.push(Held { name: name.to_owned(), addresses, of, is_last });
         }
     }
+}
+
+fn unwanted<T>(ours: &BTreeMap<IpAddr, T>, wanted: &[IpAddr]) -> Vec<IpAddr> {
+    ours.keys().copied().filter(|address| wanted.binary_search(address).is_err()).collect()
 }
 
 fn draft(name: &WantedName, address: IpAddr) -> Draft {

@@ -15,6 +15,9 @@ impl Diff<'_> {
         let is_beside = |record: &&Record| !(is_apex && matches!(record.kind, RecordType::Other(_)));
         let others: Vec<&Record> = found.others.iter().copied().filter(is_beside).collect();
         self.report_others(name, others.iter().copied());
+        if self.is_unsure(records) {
+            return;
+        }
         let draft = || Draft {
             name: name.name.clone(),
             kind: RecordType::Cname,

@@ -7,8 +7,7 @@ use super::across::Across;
 use super::found::Found;
 use super::{Change, Conflict, Draft, Held, Plan, Reason, Rules, Swap, ZonePlan};
 use crate::config::DnsPolicy;
-use crate::dns::wanted::one_form;
-use crate::dns::{Holds, Record, RecordType, Wanted, WantedName, Zone};
+use crate::dns::{Holds, Record, Wanted, WantedName, Zone};
 
 /// What is planned for one zone so far.
 pub(super) struct Diff<'p> {
@@ -80,6 +79,11 @@ impl<'p> Diff<'p> {
         }
     }
 
+    /// One of these may be something else than it looks: a write of it has had no answer.
+    pub(super) fn is_unsure(&self, records: &[&Record]) -> bool {
+        records.iter().any(|record| self.rules.unsure.contains(&record.id))
+    }
+
     /// Whether something may be taken away.
     pub(super) fn takes_away(&self) -> bool {
         self.rules.policy == DnsPolicy::Sync
@@ -122,15 +126,11 @@ impl<'p> Diff<'p> {
 
     /// A record of ours is to be as in `to`, if it is not already.
     pub(super) fn settle(&mut self, record: &Record, to: Draft) {
-        let is_same = match &record.kind {
-            RecordType::Cname => one_form(&record.content) == to.content,
-            _ => record.address().is_some_and(|address| to.content.parse() == Ok(address)),
-        };
         let reason = if !self.is_marked(record) {
             Reason::Adopted
-        } else if !is_same {
+        } else if !record.holds(&to) {
             Reason::Replaced
-        } else if (record.ttl_in_force(), record.proxied) != (to.ttl, to.proxied) {
+        } else if !record.is_set_as(&to) {
             Reason::Settings
         } else {
             return;

@@ -1,7 +1,7 @@
 //! How a plan is made: zone by zone, name by name. Doors: [`plan`] and [`plan_release`].
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tokio::time::Instant;
 
@@ -26,6 +26,8 @@ pub struct Rules<'m> {
     /// All names are known: the section `dns` and all hosts of all routes. If not, a name that nobody wants keeps what it
     /// has: it may only be unreadable.
     pub hosts_are_whole: bool,
+    /// Ids of records that may be something else than the list says. Of a name that has one nothing is changed or deleted.
+    pub unsure: &'m BTreeSet<String>,
 }
 
 /// The smallest diff from `records` to what is `wanted`.

@@ -6,4 +6,5 @@ mod holds;
 mod language;
 mod names;
 mod properties;
+mod unsure;
 mod whose;

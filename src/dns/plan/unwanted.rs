@@ -13,14 +13,17 @@ impl Diff<'_> {
         if !self.takes_away() || !self.rules.hosts_are_whole || is_wanted || !self.zone.is_active {
             return;
         }
-        self.delete(found.aliases.iter().chain(&found.broken).copied());
+        let is_unsure = self.is_unsure(records);
+        if !is_unsure {
+            self.delete(found.aliases.iter().chain(&found.broken).copied());
+        }
         let addresses: Vec<_> = found.addresses.keys().copied().collect();
         if addresses.is_empty() || self.across.is_led_to(name) {
             return;
         }
         let verdict = self.holds.weigh((&self.zone.id, name), &found.addresses, &addresses, self.now);
         self.hold(name, verdict.held, addresses.len(), false);
-        for address in verdict.go {
+        for address in verdict.go.into_iter().filter(|_| !is_unsure) {
             self.delete(found.addresses.get(&address).into_iter().flatten().copied());
         }
     }

@@ -7,7 +7,7 @@
 //! zones example.com=37/200 example.org k.example.com?      the last one is pending
 //! set upsert adopt min=0 unread proxied ttl=300
 //! ours k 1                 a record with our mark; free: without a mark, theirs: with another's
-//! free k TXT hello         proxied, ttl=, id=, comment=, in=ZONE may stand behind
+//! free k TXT hello         proxied, ttl=, id=, comment=, in=ZONE, unsure may stand behind
 //!
 //! + k 1                    made        * k [www] -> [1 2]    swapped
 //! ~ k 1 -> 2 replaced      changed     held k 1 of 2, last k 1 of 1
@@ -15,6 +15,7 @@
 //!                                      wait www             leads elsewhere still
 //! ```
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub(super) struct Scene {
     pub(super) hosts_are_whole: bool,
     pub(super) holds: Holds,
     pub(super) now: Instant,
+    unsure: BTreeSet<String>,
     made: usize,
 }
 
@@ -60,6 +62,7 @@ impl Scene {
             hosts_are_whole: true,
             holds: Holds::new(),
             now: Instant::now(),
+            unsure: BTreeSet::new(),
             made: 0,
         };
         scene.say("zones example.com");
@@ -78,6 +81,7 @@ impl Scene {
                 ["hosts", ref hosts @ ..] => self.hosts = hosts.iter().map(|host| self::host(host)).collect(),
                 ["zones", ref zones @ ..] => self.zones = zones.iter().map(|zone| self::zone(zone)).collect(),
                 ["set", ref settings @ ..] => settings.iter().for_each(|setting| self.set(setting)),
+                ["answered"] => self.unsure.clear(),
                 [whose, name, ref rest @ ..] => self.record(whose, name, rest),
                 _ => panic!("{said}"),
             }
@@ -115,6 +119,7 @@ impl Scene {
         for word in rest {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("proxied", _) => proxied = true,
+                ("unsure", _) => _ = self.unsure.insert(id.clone()),
                 ("ttl", number) => ttl = number.parse().unwrap(),
                 ("id", text) => id = text.to_owned(),
                 ("in", text) => zone = Some(text),
@@ -143,6 +148,7 @@ impl Scene {
             adopt: self.settings.adopt,
             min_addresses: self.settings.min_addresses,
             hosts_are_whole: self.hosts_are_whole,
+            unsure: &self.unsure,
         };
         plan(&wanted, &self.records, &rules, &mut self.holds, self.now)
     }
