@@ -105,7 +105,7 @@ pub fn release(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&s
         told(&format!("Records that carry the mark {} are this installation's", hand.mark));
         let planned = hand.keeper.plan_release(&hand.permit).await?;
         let mut kept = Kept::default();
-        kept.problems.extend(planned.denied.as_ref().map(ToString::to_string));
+        kept.problems.extend(planned.missed.as_ref().map(ToString::to_string));
         if planned.plan.is_empty() {
             told(
                 "There is none. The mark is made of the cluster and of the namespace that gatepost runs in, which --namespace names",
@@ -183,9 +183,9 @@ impl Hand {
         }
         let wanted = (&self.wish, &self.settings);
         let planned = self.keeper.plan(&self.permit, wanted, &mut self.observer).await?;
-        match planned.denied {
+        match planned.missed {
             None => Ok(planned),
-            Some(denied) => Err(denied.into()),
+            Some(missed) => Err(missed.into()),
         }
     }
 

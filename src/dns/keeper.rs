@@ -10,7 +10,7 @@ use super::Cloudflare;
 use super::apply::{Applying, Done};
 use super::memory::Memory;
 use super::{
-    Conflict, Error, Holds, Mark, Observer, Permission, Plan, Record, Rules, Settings, Transport, Wanted, Which, Wish,
+    Conflict, Error, Holds, Mark, Observer, Permission, Plan, Record, Rules, Settings, Transport, Usage, Wanted, Which, Wish,
     World, Zone, ZoneId, ZonePlan, hosts, plan, plan_release,
 };
 use crate::lifecycle::Permit;
@@ -42,9 +42,14 @@ struct Known {
     ours: BTreeSet<ZoneId>,
 }
 
+/// Zones that fail in one look before it is Cloudflare that does.
+const FAILING: usize = 2;
+
 /// Every zone that the credentials see.
 struct Zones {
     all: Vec<Zone>,
+    /// How full these are was asked, whether or not it was told.
+    asked: BTreeSet<ZoneId>,
     /// Then everything is compared again.
     until: Instant,
 }
@@ -54,8 +59,8 @@ struct Zones {
 pub struct Planned {
     /// What is to be done.
     pub plan: Plan,
-    /// A zone is not planned for: its records may not be read. What is wanted there stays undone.
-    pub denied: Option<Error>,
+    /// A zone is not planned for: its records cannot be read. What is wanted there stays undone.
+    pub missed: Option<Error>,
     /// The records that it was planned by.
     records: Vec<Record>,
 }
@@ -66,7 +71,10 @@ struct Look {
     records: Vec<Record>,
     /// Zones that could not be looked at.
     closed: BTreeSet<ZoneId>,
-    denied: Option<Error>,
+    /// How many of those may be open in a moment.
+    failing: usize,
+    /// Why one of those in which something is wanted was not.
+    missed: Option<Error>,
 }
 
 /// What was done, whether or not all of it was.
@@ -105,8 +113,27 @@ impl<T: Transport> Keeper<T> {
     /// nodes serve changes faster than records do, and a plan by old news would take away what is needed now.
     ///
     /// # Errors
-    /// A list failed. There is no plan of half a list.
+    /// The list of zones failed, or those of several zones, or the cluster could not be looked at. There is no plan of half
+    /// a list.
     pub async fn plan(
+        &mut self,
+        permit: &Permit,
+        wishes: (&Wish, &Settings),
+        observer: &mut impl Observer,
+    ) -> Result<Planned, Error> {
+        let planned = self.planned(permit, wishes, observer).await;
+        let is_stale = match &planned {
+            Ok(planned) => planned.missed.is_some(),
+            Err(error) => is_of_zones(error),
+        };
+        if is_stale {
+            // one that fails may be gone, or the credentials may see others than before
+            self.known.zones = None;
+        }
+        planned
+    }
+
+    async fn planned(
         &mut self,
         permit: &Permit,
         (wish, settings): (&Wish, &Settings),
@@ -116,7 +143,7 @@ impl<T: Transport> Keeper<T> {
         let zones = self.zones(permit).await?;
         // in which zones something is wanted does not hang on the nodes
         let wanted = Wanted::of(settings, &World::default(), &hosts, &zones.all);
-        let Look { records, closed, denied } = self.look(permit, &wanted).await?;
+        let Look { records, closed, failing, missed } = self.look(permit, &wanted).await?;
         let world = observer.observe().await?;
         let zones = self.known.zones.as_ref().map_or(&[][..], |zones| &zones.all);
         let mut wanted = Wanted::of(settings, &world, &hosts, zones);
@@ -127,7 +154,8 @@ impl<T: Transport> Keeper<T> {
             policy: settings.policy,
             adopt: settings.adopt,
             min_addresses: settings.min_addresses,
-            hosts_are_whole: wish.is_whole,
+            // a name that nobody wants may be led to from a zone that is not seen just now
+            hosts_are_whole: wish.is_whole && failing == 0,
             unsure: &unsure,
         };
         let plan = plan(&wanted, &records, &rules, &mut self.known.holds, Instant::now());
@@ -137,7 +165,7 @@ impl<T: Transport> Keeper<T> {
         }
         // what they wait for may be there with what is done now
         self.known.soon = (!plan.waiting.is_empty() && !plan.is_empty()).then(|| Instant::now() + SOON);
-        Ok(Planned { plan, denied, records })
+        Ok(Planned { plan, missed, records })
     }
 
     /// What is to be done so that nothing of ours is left.
@@ -153,8 +181,8 @@ impl<T: Transport> Keeper<T> {
             let listed = look.of(zone, true, listed)?;
             look.records.extend(listed.into_iter().flatten());
         }
-        let Look { records, closed: _, denied } = look;
-        Ok(Planned { plan: plan_release(&all, &records, &self.mark), denied, records })
+        let Look { records, missed, .. } = look;
+        Ok(Planned { plan: plan_release(&all, &records, &self.mark), missed, records })
     }
 
     /// When something is to be looked at again, though nothing is heard.
@@ -184,7 +212,7 @@ impl<T: Transport> Keeper<T> {
             applied.undone.append(&mut done.undone);
             self.learn(zone, done);
             if let Err(error) = result {
-                let is_end = matches!(error, Error::NotLeader | Error::RateLimited { .. });
+                let is_end = !is_of_zones(&error);
                 applied.failed = applied.failed.filter(|_| !is_end).or(Some(error));
                 // zones come and go, and credentials may see others than before
                 self.known.zones = None;
@@ -204,7 +232,7 @@ impl<T: Transport> Keeper<T> {
             None => {
                 let all = self.cloudflare.zones(permit).await?;
                 self.known.ours = all.iter().map(|zone| zone.id.clone()).collect();
-                Zones { all, until: Instant::now() + COMPARE }
+                Zones { all, asked: BTreeSet::new(), until: Instant::now() + COMPARE }
             }
         };
         Ok(self.known.zones.insert(zones))
@@ -218,8 +246,8 @@ impl<T: Transport> Keeper<T> {
         let relevant: BTreeSet<&ZoneId> = relevant.collect();
         for zone in &mut zones.all {
             let is_relevant = relevant.contains(&zone.id);
-            if is_relevant && zone.usage.is_none() {
-                zone.usage = self.cloudflare.usage(permit, zone).await?;
+            if is_relevant && zone.usage.is_none() && zones.asked.insert(zone.id.clone()) {
+                zone.usage = untold(self.cloudflare.usage(permit, zone).await)?;
             }
             let which = if is_relevant { Which::All } else { Which::Marked(&self.mark) };
             if is_relevant || self.known.ours.contains(&zone.id) {
@@ -257,23 +285,45 @@ impl<T: Transport> Keeper<T> {
 }
 
 impl Look {
-    /// What is seen of a zone; nothing of one that the credentials do not open, which is no reason to leave the others. It
-    /// is told of when something is to be done there.
+    /// What is seen of a zone; nothing of one that cannot be looked at, which is no reason to leave the others. It is told
+    /// of when something is to be done there.
     fn of(
         &mut self,
         zone: &Zone,
         is_relevant: bool,
         listed: Result<Vec<Record>, Error>,
     ) -> Result<Option<Vec<Record>>, Error> {
-        match listed {
-            Err(error @ Error::Denied(Permission::DnsEdit { .. })) => {
-                tracing::debug!(%error, "A zone is passed over");
-                self.closed.insert(ZoneId::clone(&zone.id));
-                self.denied = self.denied.take().or(Some(error).filter(|_| is_relevant));
-                Ok(None)
-            }
-            Err(error) => Err(error),
-            Ok(records) => Ok(Some(records)),
+        let error = match listed {
+            Ok(records) => return Ok(Some(records)),
+            Err(error) => error,
+        };
+        match error {
+            Error::Denied(Permission::DnsEdit { .. }) => {}
+            Error::Unavailable { .. } | Error::Refused { .. } if self.failing + 1 < FAILING => self.failing += 1,
+            error => return Err(error),
         }
+        tracing::debug!(%error, "A zone is passed over");
+        self.closed.insert(ZoneId::clone(&zone.id));
+        self.missed = self.missed.take().or(Some(error).filter(|_| is_relevant));
+        Ok(None)
+    }
+}
+
+/// How full a zone is, is not needed to keep it.
+fn untold(usage: Result<Option<Usage>, Error>) -> Result<Option<Usage>, Error> {
+    match usage {
+        Err(error @ (Error::Unavailable { .. } | Error::Refused { .. })) => {
+            tracing::debug!(%error, "How full a zone is, is not known");
+            Ok(None)
+        }
+        usage => usage,
+    }
+}
+
+/// It may have to do with which zones there are, and says nothing of the next one.
+fn is_of_zones(error: &Error) -> bool {
+    match error {
+        Error::Denied(_) | Error::Refused { .. } | Error::Unavailable { .. } => true,
+        Error::RateLimited { .. } | Error::NotLeader | Error::Unobserved(_) => false,
     }
 }

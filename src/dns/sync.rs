@@ -155,11 +155,11 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
         } else {
             let applied = self.sync.keeper.apply(&self.permit, &planned).await;
             self.applied(applied)?;
-            if planned.denied.is_none() {
+            if planned.missed.is_none() {
                 self.sync.metrics.dns().succeeded();
             }
         }
-        planned.denied.map_or_else(|| Ok(self.sync.keeper.due()), Err)
+        planned.missed.map_or_else(|| Ok(self.sync.keeper.due()), Err)
     }
 
     /// Says what was found, where it was not said before.

@@ -1,5 +1,7 @@
 //! The DNS sync when Cloudflare or the cluster fail: nothing is lost, nothing is there twice, and it ends well.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -162,13 +164,16 @@ async fn two_hundred_records_of_which_nobody_heard_and_no_list_tells_are_not_mad
 
 /// What is asked by these methods is refused to the token in the first zone.
 fn closed(to: &'static [&'static str]) -> Direct {
+    let body = r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"result":null}"#;
+    failing(to, 403, body)
+}
+
+/// What is asked by these methods in the first zone is answered like this.
+fn failing(to: &'static [&'static str], status: u16, body: &'static str) -> Direct {
     let first = format!("/zones/{:032x}/", 1);
     Direct::new(world()).on_send(move |request| {
         let is_closed = request.uri().path().contains(&first) && to.contains(&request.method().as_str());
-        is_closed.then(|| {
-            let body = r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"result":null}"#;
-            Answer::Reply(http::Response::builder().status(403).body(Bytes::from(body)).unwrap())
-        })
+        is_closed.then(|| Answer::Reply(http::Response::builder().status(status).body(Bytes::from(body)).unwrap()))
     })
 }
 
@@ -201,4 +206,57 @@ async fn a_zone_in_which_nothing_is_wanted_need_not_be_open() {
     sync.after(3600).await;
     assert_eq!((sync.records("l.example.org").len(), sync.reasons()), (3, vec!["DnsApplied"]));
     assert!(sync.metric("gatepost_dns_last_success_seconds").is_some());
+}
+
+/// No such zone; or its part of Cloudflare is down.
+const FAILURES: [(u16, &str); 3] = [
+    (404, r#"{"success":false,"errors":[{"code":7003,"message":"Could not route"}],"result":null}"#),
+    (500, r#"{"success":false,"errors":[{"code":10001,"message":"Internal"}],"result":null}"#),
+    (503, "<html>"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_fails_does_not_hold_up_the_others() {
+    for (status, body) in FAILURES {
+        let sync = three().cloud(failing(&["GET"], status, body)).names(&["k.example.com", "l.example.org"]).start();
+        sync.after(100).await;
+        sync.node("n4", "203.0.113.4");
+        sync.after(2).await;
+        assert_eq!(sync.records("l.example.org").len(), 4, "{status}");
+        assert_eq!(sync.records("k.example.com"), [""; 0], "{status}");
+        // what is wanted there is not given up, and not forgotten
+        assert_eq!(sync.metric("gatepost_dns_last_success_seconds"), None, "{status}");
+        // and the zones are looked for again: it may be gone
+        sync.calls();
+        sync.after(600).await;
+        assert!(sync.calls().iter().filter(|call| *call == "zones").count() > 5, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_fails_and_in_which_nothing_is_wanted_is_passed_over() {
+    for (status, body) in FAILURES {
+        let mut sync = three().cloud(failing(&["GET"], status, body)).names(&["l.example.org"]).start();
+        sync.after(3600).await;
+        assert_eq!((sync.records("l.example.org").len(), sync.reasons()), (3, vec!["DnsApplied"]), "{status}");
+        assert!(sync.metric("gatepost_dns_last_success_seconds").is_some(), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_full_a_zone_is_is_asked_once_and_not_needed() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let cloud = Direct::new(world()).on_send(move |request| {
+        request.uri().path().ends_with("/usage").then(|| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Answer::Reply(http::Response::builder().status(500).body(Bytes::from_static(b"{}")).unwrap())
+        })
+    });
+    let sync = three().cloud(cloud).start();
+    sync.after(300).await;
+    sync.node("n4", "203.0.113.4");
+    sync.after(2).await;
+    assert_eq!(sync.records("k.example.com").len(), 4);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
