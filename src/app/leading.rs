@@ -165,18 +165,18 @@ fn plausible(networks: Vec<IpNet>) -> Result<CloudflareNetworks, String> {
     CloudflareNetworks::new(networks).map_err(|error| error.to_string())
 }
 
-/// Hands on what the leader has written of Cloudflare's networks, to the data plane of this process. What cannot be
-/// believed changes nothing.
+/// Hands on what the leader has written of Cloudflare's networks, to the data plane of this process; the built-in list when
+/// that was taken out. What cannot be believed changes nothing.
 pub(super) async fn learn_networks(mut told: watch::Receiver<Option<String>>, to: Writer<CloudflareNetworks>) {
     while told.changed().await.is_ok() {
         let text = told.borrow_and_update().clone();
-        match text.as_deref().map(CloudflareNetworks::parse) {
-            Some(Ok(networks)) if to.current().is_none_or(|known| *known != networks) => {
+        match text.as_deref().map_or_else(|| Ok(CloudflareNetworks::default()), CloudflareNetworks::parse) {
+            Ok(networks) if to.current().is_none_or(|known| *known != networks) => {
                 info!("Cloudflare's networks have changed");
                 to.publish(networks);
             }
-            Some(Err(error)) => warn!(%error, "The networks of Cloudflare in gatepost-status are not believed"),
-            Some(Ok(_)) | None => {}
+            Ok(_) => {}
+            Err(error) => warn!(%error, "The networks of Cloudflare in gatepost-status are not believed"),
         }
     }
     // the process ends

@@ -17,6 +17,11 @@ const MAX_BYTES: usize = MAX_NETWORKS * 64;
 const MIN_PREFIX_V4: u8 = 8;
 const MIN_PREFIX_V6: u8 = 20;
 
+/// The most addresses that all of them together may have: as many as one of the widest. Cloudflare's have a tenth of that,
+/// and whoever is in the list says who the client is.
+const MAX_ADDRESSES_V4: u64 = 1 << (32 - MIN_PREFIX_V4);
+const MAX_ADDRESSES_V6: u128 = 1 << (128 - MIN_PREFIX_V6);
+
 /// Addresses that the Internet does not carry, or that nobody speaks from (RFC 6890), so that no edge comes from there.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 8] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
@@ -85,6 +90,9 @@ pub enum Implausible {
     /// So many addresses are not one company's.
     #[error("{0} is wider than any network of Cloudflare")]
     TooWide(IpNet),
+    /// So many addresses are not one company's, though each network might be.
+    #[error("its {0} networks have more addresses than Cloudflare's ever had")]
+    TooMuch(&'static str),
     /// Nobody comes from there over the Internet.
     #[error("{0} is not public")]
     NotPublic(IpNet),
@@ -122,7 +130,15 @@ impl CloudflareNetworks {
         if these.v4.is_empty() || these.v6.is_empty() {
             return Err(Implausible::NoFamily(if these.v4.is_empty() { "IPv4" } else { "IPv6" }));
         }
-        Ok(these.in_order())
+        let these = these.in_order();
+        if these.v4.iter().map(|network| 1u64 << (32 - network.prefix_len())).sum::<u64>() > MAX_ADDRESSES_V4 {
+            return Err(Implausible::TooMuch("IPv4"));
+        }
+        // none is wider than the bound, so 256 of them are far below the type's
+        if these.v6.iter().map(|network| 1u128 << (128 - network.prefix_len())).sum::<u128>() > MAX_ADDRESSES_V6 {
+            return Err(Implausible::TooMuch("IPv6"));
+        }
+        Ok(these)
     }
 
     /// A list as [`CloudflareNetworks::to_json`] writes it.
@@ -247,6 +263,8 @@ mod tests {
             (&["192.0.0.0/8", "2400:cb00::/32"], "192.0.0.0/8 is not public"),
             (&["127.0.0.1/32", "2400:cb00::/32"], "127.0.0.1/32 is not public"),
             (&["173.245.48.0/20", "fd00::/20"], "fd00::/20 is not public"),
+            (&["104.0.0.0/8", "173.245.48.0/20", "2400:cb00::/32"], "its IPv4 networks have more addresses"),
+            (&["104.0.0.0/8", "2400:c000::/20", "2606:4700::/32"], "its IPv6 networks have more addresses"),
         ] {
             let error = of(texts).unwrap_err().to_string();
             assert!(error.contains(said), "{texts:?}: {error}");
