@@ -130,6 +130,16 @@ impl<T: Transport> Cloudflare<T> {
         networks.into_networks().map_err(|reason| asked.unavailable(Fault::Malformed(reason)))
     }
 
+    /// How many calls were made so far.
+    pub(super) fn made(&self) -> u64 {
+        self.line.budget.made()
+    }
+
+    /// How long to wait before so many calls more, when nothing is urgent about them but that they were asked for.
+    pub(super) fn pace(&self, calls: u64) -> Duration {
+        self.line.budget.pace(calls, Instant::now())
+    }
+
     /// Ends the connection that is kept. The next call makes a new one.
     pub fn close(&mut self) {
         self.line.close();

@@ -10,8 +10,8 @@ use super::Cloudflare;
 use super::apply::{Applying, Done};
 use super::memory::Memory;
 use super::{
-    Conflict, Error, Holds, Mark, Observer, Permission, Plan, Record, Rules, Settings, Transport, Usage, Wanted, Which, Wish,
-    World, Zone, ZoneId, ZonePlan, hosts, plan, plan_release,
+    Conflict, Error, Holds, Mark, Observer, Permission, Plan, Record, Rules, Settings, Transport, Usage, Wanted, Which,
+    Wish, World, Zone, ZoneId, ZonePlan, hosts, plan, plan_release,
 };
 use crate::lifecycle::Permit;
 
@@ -29,6 +29,8 @@ pub struct Keeper<T: Transport> {
     cloudflare: Cloudflare<T>,
     mark: Mark,
     known: Known,
+    /// Calls that were made before the last look.
+    before: u64,
 }
 
 /// What was learned in one term, which says nothing of the next.
@@ -95,7 +97,7 @@ pub struct Applied {
 impl<T: Transport> Keeper<T> {
     /// Knows nothing yet.
     pub fn new(cloudflare: Cloudflare<T>, mark: Mark) -> Keeper<T> {
-        Keeper { cloudflare, mark, known: Known::default() }
+        Keeper { cloudflare, mark, known: Known::default(), before: 0 }
     }
 
     /// Another number for every installation.
@@ -121,6 +123,7 @@ impl<T: Transport> Keeper<T> {
         wishes: (&Wish, &Settings),
         observer: &mut impl Observer,
     ) -> Result<Planned, Error> {
+        self.before = self.cloudflare.made();
         let planned = self.planned(permit, wishes, observer).await;
         let is_stale = match &planned {
             Ok(planned) => planned.missed.is_some(),
@@ -192,6 +195,11 @@ impl<T: Transport> Keeper<T> {
             .into_iter()
             .flatten()
             .fold(compare, Instant::min)
+    }
+
+    /// How long news may wait before they are looked at: not at all, but when they have come for long and each look was dear.
+    pub fn pace(&self) -> Duration {
+        self.cloudflare.pace(self.cloudflare.made() - self.before)
     }
 
     /// When addresses that are held may go, if any are.

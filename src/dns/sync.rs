@@ -22,6 +22,10 @@ const DEBOUNCE: Duration = Duration::from_millis(500);
 /// Without anything to do there is nothing to look at either, but for news.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
+/// What was written is told so often at most, in sum: an Event for each write would be a load of its own when a node comes and
+/// goes all the time.
+const TELL: Duration = Duration::from_secs(60);
+
 /// Waits after a round that failed.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -58,6 +62,8 @@ struct Term<'s, T: Transport, O> {
 /// What was told last, so that it is told once.
 #[derive(Default)]
 struct Told {
+    /// When what was written was told last, and what was written since.
+    applied: (Option<Instant>, [usize; 3]),
     held: Option<Notice>,
     conflicts: Option<Notice>,
     failed: Option<Notice>,
@@ -117,11 +123,17 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
             };
             match next {
                 Next::Pause(until) => tokio::time::sleep_until(until).await,
-                Next::News(until) => tokio::select! {
-                    biased;
-                    () = tokio::time::sleep_until(until) => {}
-                    () = self.news() => tokio::time::sleep(DEBOUNCE).await,
-                },
+                Next::News(until) => {
+                    let paced = Instant::now() + self.sync.keeper.pace();
+                    tokio::select! {
+                        biased;
+                        () = tokio::time::sleep_until(until) => {}
+                        () = self.news() => {
+                            let settled = Instant::now() + DEBOUNCE;
+                            tokio::time::sleep_until(settled.max(paced.min(until))).await;
+                        }
+                    }
+                }
             }
         }
     }
@@ -193,8 +205,8 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
         }
         if added + changed + deleted > 0 {
             tracing::info!(added, changed, deleted, "DNS records changed");
-            tell(&mut None, Some(Notice::Applied { added, changed, deleted }), &self.sync.notices);
         }
+        self.tell_applied([added, changed, deleted]);
         for (name, error) in &undone {
             if self.told.undone.get(name) != Some(error) {
                 tracing::warn!(name, %error, "Cloudflare does not take a record");
@@ -203,6 +215,19 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
         let refused = undone.values().next().cloned();
         self.told.undone = undone;
         failed.or(refused).map_or(Ok(()), Err)
+    }
+
+    /// What is not told now is in what is told after a later round.
+    fn tell_applied(&mut self, now: [usize; 3]) {
+        let (told, written) = &mut self.told.applied;
+        for (sum, count) in written.iter_mut().zip(now) {
+            *sum += count;
+        }
+        if *written != [0; 3] && told.is_none_or(|at| at.elapsed() >= TELL) {
+            let [added, changed, deleted] = std::mem::take(written);
+            *told = Some(Instant::now());
+            tell(&mut None, Some(Notice::Applied { added, changed, deleted }), &self.sync.notices);
+        }
     }
 
     /// The end of a dry run's round.

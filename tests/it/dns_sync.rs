@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use gatepost::dns::Notice;
+
 use crate::support::sync::{address, sync};
 
 #[tokio::test(start_paused = true)]
@@ -137,4 +139,48 @@ async fn a_thousand_nodes_come_and_go_in_batches_of_200() {
     sync.after(5).await;
     assert_eq!(sync.calls(), ["records", "+0 ~1 -199", "+0 ~1 -199", "+0 ~1 -2"]);
     assert_eq!(sync.records("k.example.com").len(), 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_and_goes_for_hours_never_brings_the_calls_to_their_bound() {
+    let names = ["k.example.com", "l.example.org"];
+    let sync = sync().names(&names).nodes(3).start();
+    let mut minutes = Vec::new();
+    // two looks and two writes, every second
+    for _ in 0..120 {
+        for _ in 0..30 {
+            sync.node("flapping", "203.0.113.9");
+            sync.after(1).await;
+            sync.gone(&["flapping"]);
+            sync.after(1).await;
+        }
+        minutes.push(sync.calls().len());
+    }
+    let most = minutes.windows(5).map(|five| five.iter().sum::<usize>()).max();
+    // unpaced it would be the bound, and then nothing for minutes
+    assert!(most.is_some_and(|most| most < 900), "{minutes:?}");
+    assert!(minutes[0] > 200 && minutes.iter().all(|calls| *calls > 50), "{minutes:?}");
+    // it is paced, not forgotten
+    sync.node("flapping", "203.0.113.9");
+    sync.after(10).await;
+    for name in names {
+        assert_eq!(sync.records(name).len(), 4);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_told_once_a_minute_in_sum() {
+    let mut sync = sync().nodes(3).start();
+    sync.after(100).await;
+    sync.forget();
+    for n in 10..20 {
+        sync.node(&format!("n{n}"), &format!("203.0.113.{n}"));
+        sync.after(3).await;
+    }
+    let one = Notice::Applied { added: 1, changed: 0, deleted: 0 };
+    assert_eq!(sync.heard(), [one]);
+    sync.after(60).await;
+    sync.gone(&["n19"]);
+    sync.after(3).await;
+    assert_eq!(sync.heard(), [Notice::Applied { added: 9, changed: 0, deleted: 1 }]);
 }

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 /// Calls in any [`WINDOW`]. The rest is for the person at the dashboard.
 const MAX_CALLS: usize = 1000;
 const WINDOW: Duration = Duration::from_secs(300);
+/// So many of them may be spent as fast as news come; beyond, each call has its share of [`WINDOW`].
+const AT_ONCE: usize = MAX_CALLS / 2;
 /// No wait is longer, whatever is asked for.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -20,6 +22,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 pub(super) struct Budget {
     calls: VecDeque<Instant>,
     not_before: Option<Instant>,
+    made: u64,
 }
 
 impl Budget {
@@ -40,7 +43,24 @@ impl Budget {
             return Err(*first + WINDOW - now);
         }
         self.calls.push_back(now);
+        self.made += 1;
         Ok(())
+    }
+
+    /// How many calls were ever made.
+    pub(super) fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// How long to wait before so many calls are made again, so that whatever makes them for ever never comes to the bound:
+    /// behind it even a node that has died would wait.
+    pub(super) fn pace(&self, calls: u64, now: Instant) -> Duration {
+        let recent = self.calls.iter().rev().take_while(|call| now.duration_since(**call) < WINDOW).count();
+        if recent < AT_ONCE {
+            return Duration::ZERO;
+        }
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        (WINDOW / (MAX_CALLS - AT_ONCE) as u32).saturating_mul(calls).min(WINDOW)
     }
 
     /// No call for so long; told is what it really is.
@@ -101,6 +121,24 @@ mod tests {
         assert_eq!(budget.take(Instant::now()), Ok(()));
         assert_eq!(budget.take(Instant::now()), Err(Duration::from_millis(100)));
         assert_eq!(budget.calls.len(), MAX_CALLS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_again_and_again_is_paced_below_the_bound_and_what_is_rare_is_not() {
+        for (calls, every) in [(3, 1), (30, 3), (300, 5)] {
+            let mut budget = Budget::default();
+            for round in 0..1000 {
+                tokio::time::advance(Duration::from_secs(every)).await;
+                for _ in 0..calls {
+                    assert_eq!(budget.take(Instant::now()), Ok(()), "{calls} calls, round {round}");
+                }
+                let pace = budget.pace(calls, Instant::now());
+                assert!(round > 0 || pace.is_zero());
+                tokio::time::advance(pace).await;
+            }
+            tokio::time::advance(WINDOW).await;
+            assert_eq!(budget.pace(calls, Instant::now()), Duration::ZERO);
+        }
     }
 
     #[tokio::test(start_paused = true)]
