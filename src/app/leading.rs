@@ -14,7 +14,9 @@ use super::settings::DnsSettings;
 use crate::backoff::Backoff;
 use crate::config::CloudflareNetworks;
 use crate::control::{self, Caretaker, Kubernetes, Observing};
-use crate::dns::{Cloudflare, Credentials, DEFAULT_ENDPOINT, Endpoint, Https, Keeper, Mark, Notice, Sync, Wish};
+use crate::dns::{
+    Cloudflare, Credentials, DEFAULT_ENDPOINT, Endpoint, Https, Keeper, Mark, Notice, Settings, Sync, Wish,
+};
 use crate::lifecycle::Right;
 use crate::published::Writer;
 use crate::telemetry;
@@ -76,8 +78,16 @@ impl Leading {
         }
     }
 
-    /// Keeps the records. It begins by learning which cluster this is: by that it knows which of them are ours.
+    /// Keeps the records, once there is one to keep. It begins by learning which cluster this is: by that it knows which of
+    /// them are ours.
     async fn records(&self, notices: mpsc::Sender<Notice>) -> anyhow::Error {
+        let keeps = |wish: &Option<Wish>| {
+            let wish = wish.as_ref();
+            wish.is_some_and(|wish| !Settings::of(&wish.config.dns, &self.dns.flags).names.is_empty())
+        };
+        if self.wishes.clone().wait_for(keeps).await.is_err() {
+            return std::future::pending().await;
+        }
         let mut right = self.right.clone();
         right.gained().await;
         let mark = Mark::new(&self.cluster().await, self.kubernetes.namespace());

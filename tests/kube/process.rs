@@ -87,6 +87,12 @@ impl Gatepost {
         self.log.lines.lock().unwrap().all.iter().filter(|line| is_message(line, message)).count()
     }
 
+    /// What the API server has refused it so far, as it tells of that.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        let lines = self.log.lines.lock().unwrap();
+        lines.all.iter().map(Value::to_string).filter(|line| line.to_lowercase().contains("forbidden")).collect()
+    }
+
     /// A client of it.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.http())

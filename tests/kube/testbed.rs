@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::Client;
 use kube::api::{
-    Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams, ValidationDirective,
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams,
+    ValidationDirective,
 };
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
@@ -329,6 +331,13 @@ impl Namespace {
     pub(crate) async fn grant(&self) {
         self.apply_all("deploy/rbac.yaml").await;
         self.apply_all("deploy/state.yaml").await;
+    }
+
+    /// Takes from the account what it may read of the whole cluster.
+    pub(crate) async fn without_the_cluster(&self) {
+        let bindings: Api<ClusterRoleBinding> = Api::all(self.admin.clone());
+        let deleted = bindings.delete(&format!("gatepost-{}", self.name), &DeleteParams::default()).await;
+        deleted.expect("the binding was there");
     }
 
     /// Puts an object into this namespace.

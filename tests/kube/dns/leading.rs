@@ -133,3 +133,21 @@ async fn what_the_first_has_made_is_what_the_next_keeps_and_not_what_it_makes_an
     assert_eq!((edge.writes_of(2), edge.cloudflare.everything()), (0, before));
     edge.nodes.all_gone().await;
 }
+
+#[tokio::test]
+async fn a_leader_without_names_asks_nothing_of_the_whole_cluster() {
+    let _shared = shared();
+    let namespace = Namespace::new("dns-nameless").await;
+    let edge = Edge::new(&namespace, 1).await;
+    namespace.write(&format!("routes: [{ROUTE}]\n")).await;
+    namespace.without_the_cluster().await;
+    let leader = edge.leader(1);
+    leader.ready();
+    let unknown = "DNS records stay as they are: it is not known which of them are ours";
+    assert_eq!(leader.refusals(), [""; 0]);
+    // with one it has to
+    edge.write("", ROUTE).await;
+    leader.line("of the uid", |line| line["message"] == unknown);
+    assert_eq!(edge.calls_of(1), 0);
+    edge.nodes.all_gone().await;
+}

@@ -73,7 +73,7 @@ async fn the_leader_asks_for_cloudflares_networks_and_every_process_believes_tho
     });
     assert_eq!(client_at(&other), "198.51.100.7");
     // without a list there is the one that is built in
-    namespace.tells(json!({KEY: null})).await;
+    namespace.tells(json!({})).await;
     client_becomes(&other, "203.0.113.9");
     edge.nodes.all_gone().await;
 }
