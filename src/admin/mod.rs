@@ -1,9 +1,10 @@
 //! What the process tells about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/status`. Read-only.
 //!
 //! Doors: [`Bound::bind`], then [`Bound::run`] on the control plane's runtime. `answer` has every rule of who may read
-//! what.
+//! what. [`probe`] tells the same to a kubelet, for this pod alone.
 
 mod answer;
+pub mod probe;
 
 use std::future::Future;
 use std::io;

@@ -9,9 +9,10 @@ use anyhow::Context;
 use tokio::sync::{oneshot, watch};
 use tracing::info;
 
-use super::Process;
 use super::bind::Admin;
 use super::feed::{Feed, Routes};
+use super::{Process, system};
+use crate::admin;
 use crate::control::leader;
 use crate::lifecycle::{Readiness, Stage};
 use crate::proxy::Endpoint;
@@ -62,11 +63,13 @@ impl ControlPlane {
             .spawn(move || {
                 runtime.block_on(async {
                     let mut source = telemetry::spawn("routes", feed.run());
+                    let probes = telemetry::spawn("probe", probes(about.readiness.clone()));
                     let admin = telemetry::spawn("admin", about.answer(admin));
                     let fault = tokio::select! {
                         _ = stopped => None,
                         ended = &mut source => Some(ended.unwrap_or_else(|error| error.into())),
                         ended = admin => Some(ended.unwrap_or_else(|error| error.into())),
+                        ended = probes => Some(ended.unwrap_or_else(|error| error.into())),
                     };
                     if let Some(fault) = fault {
                         // who hears of it ends the process, and with that the election
@@ -114,6 +117,14 @@ impl ControlPlane {
     }
 }
 
+/// Answers probes of the own pod until the runtime ends.
+async fn probes(readiness: Readiness) -> anyhow::Error {
+    match system::pod_uid() {
+        Some(pod) => anyhow::Error::from(admin::probe::run(pod, readiness).await).context("probes cannot be answered"),
+        None => std::future::pending().await,
+    }
+}
+
 /// What the admin surface tells.
 struct About {
     readiness: Readiness,
@@ -136,7 +147,7 @@ impl About {
             info!(listener = "admin", %addr, "Listening");
             listeners.push(("admin".to_owned(), addr));
         }
-        let setup = crate::admin::Setup { readiness, stage, metrics, listeners, started };
+        let setup = admin::Setup { readiness, stage, metrics, listeners, started };
         match bound.run(setup, std::future::pending()).await {
             Ok(()) => anyhow::anyhow!("the admin surface has ended without being asked to"),
             Err(error) => anyhow::Error::from(error).context("the admin surface cannot run"),

@@ -5,6 +5,7 @@ use std::num::NonZero;
 
 use anyhow::Context;
 
+use crate::admin::probe::PodUid;
 use crate::control::Node;
 use crate::upstream::{self, Policy, ResolverSettings};
 
@@ -57,6 +58,11 @@ pub(super) fn node() -> Node {
 /// Which pod this is, by the downward API; `None` outside of one.
 pub(super) fn pod() -> Option<String> {
     told("POD_NAME")
+}
+
+/// For whom probes are answered, by the downward API; `None` outside of a pod.
+pub(super) fn pod_uid() -> Option<PodUid> {
+    told("POD_UID").and_then(|uid| uid.parse().ok())
 }
 
 fn told(name: &str) -> Option<String> {

@@ -7,6 +7,7 @@ mod demo;
 mod dns;
 mod dns_flags;
 mod explain;
+mod probe;
 mod serve;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -34,6 +35,7 @@ enum Command {
     Check(check::Check),
     Explain(explain::Explain),
     Dns(Box<dns::Dns>),
+    Probe(probe::Probe),
     Schema(Schema),
     Completions(Completions),
 }
@@ -77,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
         Command::Dns(dns) => dns.run(),
+        Command::Probe(probe) => probe.run(),
         Command::Schema(Schema {}) => print(&format!("{:#}\n", crate::config::schema())),
         Command::Completions(Completions { shell }) => {
             let mut script = Vec::new();

@@ -23,6 +23,7 @@ mod limits;
 mod log;
 mod messages;
 mod names;
+mod probe;
 mod proxy_protocol;
 mod refused;
 mod retry;

@@ -11,6 +11,7 @@ mod gatepost;
 pub mod http2;
 mod loud;
 mod pki;
+pub mod process;
 mod sessions;
 pub mod strict;
 pub mod sync;
