@@ -7,6 +7,7 @@ mod demo;
 mod dns;
 mod dns_flags;
 mod explain;
+mod prepare_node;
 mod probe;
 mod serve;
 
@@ -36,6 +37,7 @@ enum Command {
     Explain(explain::Explain),
     Dns(Box<dns::Dns>),
     Probe(probe::Probe),
+    PrepareNode(prepare_node::PrepareNode),
     Schema(Schema),
     Completions(Completions),
 }
@@ -80,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Dns(dns) => dns.run(),
         Command::Probe(probe) => probe.run(),
+        Command::PrepareNode(prepare) => prepare.run(),
         Command::Schema(Schema {}) => print(&format!("{:#}\n", crate::config::schema())),
         Command::Completions(Completions { shell }) => {
             let mut script = Vec::new();

@@ -23,6 +23,7 @@ mod limits;
 mod log;
 mod messages;
 mod names;
+mod prepare_node;
 mod probe;
 mod proxy_protocol;
 mod refused;
