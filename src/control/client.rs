@@ -165,7 +165,7 @@ pub(super) struct Asked {
 impl Asked {
     /// What the shipped Role grants.
     pub(super) fn new(resource: &'static str, name: &str, namespace: &str) -> Asked {
-        let manifest = "deploy/rbac.yaml";
+        let manifest = "deploy/base/rbac.yaml";
         Asked { resource, name: name.to_owned(), namespace: namespace.to_owned(), manifest }
     }
 }
@@ -213,7 +213,9 @@ mod tests {
         let error = refusal(&kube::Error::Api(Box::new(status)), "list", &Asked::new("configmaps", "gatepost", "edge"))
             .unwrap();
         let text = error.to_string();
-        for part in ["list", "configmaps", "\"gatepost\"", "\"edge\"", "deploy/rbac.yaml", "configmaps is forbidden"] {
+        for part in
+            ["list", "configmaps", "\"gatepost\"", "\"edge\"", "deploy/base/rbac.yaml", "configmaps is forbidden"]
+        {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

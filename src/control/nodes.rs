@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::dns::{Node, World};
 
-/// The label that every object of ours has, and its value for pods. `deploy/daemonset.yaml` has both.
+/// The label that every object of ours has, and its value for pods. `deploy/base/daemonset.yaml` has both.
 pub(super) const OWN: &str = "app.kubernetes.io/name=gatepost";
 
 /// The DaemonSet that owns our pods.

@@ -161,7 +161,7 @@ async fn without_the_lease_or_the_right_to_it_one_line_names_the_manifest_and_no
     let _shared = shared();
     let namespace = Namespace::new("leader-missing").await;
     namespace.write(ROUTES).await;
-    let mut role = manifests("deploy/rbac.yaml").into_iter().find(|object| object["kind"] == "Role").unwrap();
+    let mut role = manifests("deploy/base/rbac.yaml").into_iter().find(|object| object["kind"] == "Role").unwrap();
     let whole = role.clone();
     role["rules"].as_array_mut().unwrap().retain(|rule| rule["resources"][0] != "leases");
     namespace.apply(role).await;
@@ -172,7 +172,7 @@ async fn without_the_lease_or_the_right_to_it_one_line_names_the_manifest_and_no
         });
     };
     let refused = pod(&namespace, "pod-one");
-    told(&refused, "deploy/rbac.yaml");
+    told(&refused, "deploy/base/rbac.yaml");
     refused.ready();
     namespace.event("RoutesApplied", "Generation 1 ").await;
     assert_eq!(refused.client().get("www.example.com", "/").unwrap().status, 200);
@@ -181,7 +181,7 @@ async fn without_the_lease_or_the_right_to_it_one_line_names_the_manifest_and_no
     namespace.apply(whole).await;
     namespace.leases().delete("gatepost", &DeleteParams::default()).await.unwrap();
     let missing = pod(&namespace, "pod-one");
-    told(&missing, "deploy/state.yaml");
+    told(&missing, "deploy/base/state.yaml");
     missing.ready();
     namespace.release().await;
     missing.metric(LEADER, "1");

@@ -16,9 +16,9 @@ use crate::tls::{Certificate, shows};
 async fn everything_shipped_is_accepted_and_its_pods_are_admitted() {
     let _shared = shared();
     let admin = admin().await;
-    let [kustomization] = manifests("deploy/kustomization.yaml").try_into().unwrap();
+    let [kustomization] = manifests("deploy/base/kustomization.yaml").try_into().unwrap();
     let files: Vec<&str> = kustomization["resources"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    let shipped: BTreeSet<String> = std::fs::read_dir(source("deploy"))
+    let shipped: BTreeSet<String> = std::fs::read_dir(source("deploy/base"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".yaml") && name != "kustomization.yaml")
@@ -26,7 +26,7 @@ async fn everything_shipped_is_accepted_and_its_pods_are_admitted() {
     assert_eq!(shipped, files.iter().map(|name| (*name).to_owned()).collect(), "the kustomization names every file");
 
     let mut pod = Value::Null;
-    for object in files.iter().flat_map(|file| manifests(&format!("deploy/{file}"))) {
+    for object in files.iter().flat_map(|file| manifests(&format!("deploy/base/{file}"))) {
         if object["kind"] == "DaemonSet" {
             pod = object["spec"]["template"].clone();
         }
@@ -60,7 +60,7 @@ async fn the_example_routes_are_served_under_the_shipped_role() {
 
 /// What the DaemonSet runs, with its volume in this folder.
 fn shipped_args(volume: &str) -> Vec<String> {
-    let [daemon_set] = manifests("deploy/daemonset.yaml").try_into().unwrap();
+    let [daemon_set] = manifests("deploy/base/daemonset.yaml").try_into().unwrap();
     let container = &daemon_set["spec"]["template"]["spec"]["containers"][0];
     let mount = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
     let args = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().replace(mount, volume));

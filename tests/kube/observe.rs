@@ -173,7 +173,7 @@ async fn what_matters_wakes_and_a_heartbeat_does_not() {
 async fn a_refusal_names_the_verb_and_the_resource_and_whoever_is_granted_them_need_not_start_again() {
     let _shared = shared();
     let namespace = Namespace::without_role("observe-refused").await;
-    for object in manifests("deploy/rbac.yaml").into_iter().chain(manifests("deploy/state.yaml")) {
+    for object in manifests("deploy/base/rbac.yaml").into_iter().chain(manifests("deploy/base/state.yaml")) {
         if !object["kind"].as_str().unwrap().starts_with("Cluster") {
             namespace.apply(object).await;
         }
@@ -181,9 +181,9 @@ async fn a_refusal_names_the_verb_and_the_resource_and_whoever_is_granted_them_n
     let kubernetes = kubernetes(&namespace).await;
     let mut observing = Observing::new(kubernetes.clone());
     let refused = observing.observe().await.unwrap_err().to_string();
-    assert!(refused.contains("RBAC does not permit to list nodes: deploy/rbac.yaml grants it"), "{refused}");
+    assert!(refused.contains("RBAC does not permit to list nodes: deploy/base/rbac.yaml grants it"), "{refused}");
     let refused = cluster_uid(&kubernetes).await.unwrap_err().to_string();
-    let wanted = "RBAC does not permit to get namespaces \"kube-system\": deploy/rbac.yaml grants it";
+    let wanted = "RBAC does not permit to get namespaces \"kube-system\": deploy/base/rbac.yaml grants it";
     assert!(refused.contains(wanted), "{refused}");
 
     namespace.grant().await;

@@ -188,7 +188,7 @@ async fn a_refusal_by_rbac_names_what_is_missing_and_ends_the_process_outside_a_
     assert_eq!(status.code(), Some(1), "{said}");
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("RBAC")).collect();
     let [line] = lines.as_slice() else { panic!("{said}") };
-    for part in ["list", "configmaps", "gatepost", "refused", "deploy/rbac.yaml"] {
+    for part in ["list", "configmaps", "gatepost", "refused", "deploy/base/rbac.yaml"] {
         assert!(line.contains(part), "{part}: {line}");
     }
 }
@@ -202,7 +202,7 @@ async fn a_refusal_by_rbac_is_told_once_and_waited_out_in_a_pod() {
     let pod = [("KUBERNETES_SERVICE_HOST", "127.0.0.1")];
     let gatepost = Gatepost::start_with(&namespace, &["--allow-local-backends"], &pod);
     let line = gatepost.line("of the refusal", |line| line["error"].as_str().is_some_and(|text| text.contains("RBAC")));
-    assert!(line["error"].as_str().unwrap().contains("deploy/rbac.yaml"), "{line}");
+    assert!(line["error"].as_str().unwrap().contains("deploy/base/rbac.yaml"), "{line}");
     assert!(!gatepost.is_ready());
 
     namespace.grant().await;

@@ -193,7 +193,7 @@ async fn a_secret_of_another_namespace_needs_a_role_there_and_is_shown_once_ther
 async fn without_the_right_to_secrets_that_is_said_in_one_line_the_routes_serve_and_the_process_is_not_ready() {
     let _shared = shared();
     let namespace = Namespace::without_role("secret-forbidden").await;
-    for mut object in manifests("deploy/rbac.yaml") {
+    for mut object in manifests("deploy/base/rbac.yaml") {
         if object["kind"] == "Role" {
             let rules = object["rules"].as_array_mut().unwrap();
             rules.retain(|rule| rule["resources"][0] != "secrets" && rule["resourceNames"][0] != "gatepost-status");
@@ -208,7 +208,7 @@ async fn without_the_right_to_secrets_that_is_said_in_one_line_the_routes_serve_
     });
     let error = line["error"].as_str().unwrap();
     assert!(error.contains("RBAC does not permit to list secrets in namespace"), "{error}");
-    assert!(error.contains("deploy/rbac.yaml grants it"), "{error}");
+    assert!(error.contains("deploy/base/rbac.yaml grants it"), "{error}");
     gatepost.metric(ERRORS, "1");
     gatepost.line("about tickets", |line| is(line, "Keys of session tickets are not shared"));
     gatepost.line("about nodes", |line| is(line, "What other nodes have is not known"));

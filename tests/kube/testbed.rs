@@ -1,7 +1,7 @@
 //! A real etcd and a real kube-apiserver, started once for all tests of this binary. Doors: [`shared`] for a test that
 //! does it no harm, [`alone`] for one that stops or kills it; while the latter runs no other does.
 //!
-//! Who may what is what users get: the tests run gatepost under a copy of `deploy/rbac.yaml`.
+//! Who may what is what users get: the tests run gatepost under a copy of `deploy/base/rbac.yaml`.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -309,7 +309,7 @@ impl Drop for Alone {
 // === impl Namespace ===
 
 impl Namespace {
-    /// A new one, with what is in `deploy/serviceaccount.yaml` and `deploy/rbac.yaml`.
+    /// A new one, with what is in `deploy/base/serviceaccount.yaml` and `deploy/base/rbac.yaml`.
     pub(crate) async fn new(name: &str) -> Namespace {
         let namespace = Namespace::without_role(name).await;
         namespace.grant().await;
@@ -320,17 +320,17 @@ impl Namespace {
     pub(crate) async fn without_role(name: &str) -> Namespace {
         let admin = testbed().admin().await;
         apply(&admin, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await;
-        for account in manifests("deploy/serviceaccount.yaml") {
+        for account in manifests("deploy/base/serviceaccount.yaml") {
             apply(&admin, moved(account, name)).await;
         }
         let kubeconfig = testbed().kubeconfig(name, &json!({"token": token(&admin, name).await}));
         Namespace { name: name.to_owned(), admin, kubeconfig }
     }
 
-    /// Gives the account what `deploy/rbac.yaml` gives, and what pods tell one another a place.
+    /// Gives the account what `deploy/base/rbac.yaml` gives, and what pods tell one another a place.
     pub(crate) async fn grant(&self) {
-        self.apply_all("deploy/rbac.yaml").await;
-        self.apply_all("deploy/state.yaml").await;
+        self.apply_all("deploy/base/rbac.yaml").await;
+        self.apply_all("deploy/base/state.yaml").await;
     }
 
     /// Takes from the account what it may read of the whole cluster.

@@ -21,7 +21,7 @@ use crate::telemetry::metrics::Metrics;
 /// Shipped without a holder; no pod may create one.
 const NAME: &str = "gatepost";
 /// Has it.
-const MANIFEST: &str = "deploy/state.yaml";
+const MANIFEST: &str = "deploy/base/state.yaml";
 /// Which life of which process wrote the record last, so that a process knows a write of its own by it.
 const PROCESS: &str = "gatepost/process";
 
@@ -190,8 +190,8 @@ mod tests {
             fault(&kube::Error::Api(Box::new(status)), "update", &asked)
         };
         let told = |fault: Fault, manifest: &str| fault.to_string().contains(manifest);
-        assert!(matches!(of(404), Fault::Missing(_)) && told(of(404), "deploy/state.yaml"));
-        assert!(matches!(of(403), Fault::Refused(_)) && told(of(403), "deploy/rbac.yaml"));
+        assert!(matches!(of(404), Fault::Missing(_)) && told(of(404), "deploy/base/state.yaml"));
+        assert!(matches!(of(403), Fault::Refused(_)) && told(of(403), "deploy/base/rbac.yaml"));
         assert!(matches!(of(422), Fault::Refused(_)));
         assert_eq!(of(409), Fault::Conflict);
         for code in [429, 500, 503, 504] {

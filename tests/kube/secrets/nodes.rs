@@ -64,7 +64,7 @@ async fn a_shared_key_that_is_old_and_may_not_be_followed_by_another_goes_out_of
     // that process may have written one more
     let keys = namespace.tickets().await;
     namespace.age_tickets(&keys).await;
-    let mut role = manifests("deploy/rbac.yaml").into_iter().find(|object| object["kind"] == "Role").unwrap();
+    let mut role = manifests("deploy/base/rbac.yaml").into_iter().find(|object| object["kind"] == "Role").unwrap();
     let may_write = |rule: &Value| rule["resources"][0] == "secrets" && rule["verbs"] == json!(["patch"]);
     role["rules"].as_array_mut().unwrap().retain(|rule| !may_write(rule));
     namespace.apply(role).await;
