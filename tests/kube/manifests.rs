@@ -58,13 +58,12 @@ async fn the_example_routes_are_served_under_the_shipped_role() {
     assert_eq!((&line["routes"], &line["warnings"]), (&json!(1), &json!("")), "{line}");
 }
 
-/// What the DaemonSet runs, with its volume in this folder.
-fn shipped_args(volume: &str) -> Vec<String> {
+/// What the DaemonSet runs, with the folders of the node in this one.
+fn shipped_args(node: &str) -> Vec<String> {
     let [daemon_set] = manifests("deploy/base/daemonset.yaml").try_into().unwrap();
-    let container = &daemon_set["spec"]["template"]["spec"]["containers"][0];
-    let mount = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
-    let args = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().replace(mount, volume));
-    args.collect()
+    let args = daemon_set["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+    let args: Vec<String> = serde_json::from_value(args).unwrap();
+    args.iter().map(|arg| arg.replace("=/", &format!("={node}/"))).collect()
 }
 
 #[tokio::test]
@@ -77,8 +76,11 @@ async fn a_process_with_the_shipped_arguments_serves_after_a_restart_with_the_ap
     let route = format!("{{host: {host}, respond: {{status: 200}}, https: allow}}");
     let tls = format!("{{certificates: [{{host: {host}, secret: web}}]}}");
     namespace.write(&format!("routes: [{route}]\ntls: {tls}\n")).await;
-    let volume = tempfile::tempdir_in("/dev/shm").unwrap();
-    let args = shipped_args(volume.path().to_str().unwrap());
+    let node = tempfile::tempdir_in("/dev/shm").unwrap();
+    for parent in ["var/lib", "run"] {
+        std::fs::create_dir_all(node.path().join(parent)).unwrap();
+    }
+    let args = shipped_args(node.path().to_str().unwrap());
     let (command, flags) = args.split_first().unwrap();
     assert_eq!(command, "serve");
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
