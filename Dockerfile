@@ -1,24 +1,37 @@
 # The image of gatepost: one static binary, the CAs that the Internet trusts, and nothing else.
+#
 #   docker build -t REGISTRY/gatepost:TAG . && docker push REGISTRY/gatepost:TAG
-FROM rust:1.95-slim-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libcap2-bin && rm -rf /var/lib/apt/lists/*
+#   docker build --target symbols --output . .      gatepost.debug, for a debugger
+#
+# TARGETARCH is amd64 or arm64; docker sets it from --platform. Only amd64 is tested.
+FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS build
+ARG TARGETARCH=amd64
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates libcap2-bin \
+ && if [ "$(dpkg --print-architecture)" != "$TARGETARCH" ]; then \
+      gnu=$([ "$TARGETARCH" = arm64 ] && echo aarch64-linux-gnu || echo x86-64-linux-gnu) \
+      && apt-get install -y --no-install-recommends "gcc-$gnu" "libc6-dev-$TARGETARCH-cross" \
+      && rustup target add "$([ "$TARGETARCH" = arm64 ] && echo aarch64 || echo x86_64)-unknown-linux-gnu"; \
+    fi \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY image image
+COPY config config
 COPY src src
 # the manifest names them, cargo wants to see them
 COPY benches benches
 COPY tests tests
-# With --target the flag is for the program alone, not for what runs while it is built.
-RUN target=$(rustc -vV | sed -n 's/^host: //p') \
- && RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile dist --bin gatepost --target "$target" \
- && cp "target/$target/dist/gatepost" /gatepost \
- # without it uid 64180 may not listen on port 80; COPY below keeps it
- && setcap cap_net_bind_service=+ep /gatepost
+RUN image/binary.sh "$TARGETARCH" /out
+
+FROM scratch AS symbols
+COPY --from=build /out/gatepost.debug /
 
 FROM scratch
 # by these CAs Cloudflare is known
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /gatepost /gatepost
+COPY --from=build /out/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+# with its file capability
+COPY --from=build /out/gatepost /gatepost
 USER 64180:64180
 ENTRYPOINT ["/gatepost"]
 CMD ["serve"]
