@@ -1,0 +1,3 @@
+module gatepost.test/app
+
+go 1.26

@@ -1,0 +1,140 @@
+//! What an operator applies: `deploy/` as it is shipped, with the names of images and, for the tests, another Cloudflare.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Bed, fed, source};
+use crate::cloudflare::{Cloudflare, TOKEN};
+
+/// The host of the seed's story.
+pub(crate) const HOST: &str = "www.example.com";
+/// The host of the load: also served in clear.
+pub(crate) const LOAD_HOST: &str = "load.example.com";
+/// Where the nodes are found.
+pub(crate) const DNS_NAME: &str = "nodes.example.com";
+
+/// Over `deploy/`, beside a copy of it.
+const OVERLAY: &str = "apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [base]
+images:
+  - {name: gatepost, newName: gatepost.test/gatepost, newTag: '1'}
+patches:
+  - target: {kind: DaemonSet, name: gatepost}
+    patch: |
+      - op: add
+        path: /spec/template/spec/containers/0/env/-
+        value: {name: CF_API_URL, value: '{url}'}
+";
+
+/// Over `deploy/example/app.yaml`: one pod more than nodes, and time for the others to see that one goes.
+const APP: &str = "apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [app.yaml]
+images:
+  - {name: crystal-www-example, newName: gatepost.test/app, newTag: '1'}
+replicas:
+  - {name: crystal-www-example, count: 3}
+patches:
+  - target: {kind: Deployment, name: crystal-www-example}
+    patch: |
+      - op: add
+        path: /spec/template/spec/containers/0/lifecycle
+        value: {preStop: {sleep: {seconds: 5}}}
+";
+
+impl Bed {
+    /// Everything, as the first scenario finds it. Again is no harm.
+    pub(crate) fn install(&self) {
+        self.write_overlays();
+        self.kubectl(&["apply", "-k", self.overlay("gatepost").to_str().unwrap()]);
+        self.kubectl(&["apply", "-k", self.overlay("app").to_str().unwrap()]);
+        self.certificate();
+        self.apply(&format!(
+            "{{apiVersion: v1, kind: Secret, metadata: {{name: cloudflare, namespace: gatepost}}, \
+             stringData: {{api-token: {TOKEN}}}}}"
+        ));
+        self.route("");
+        // a pod that was there before the Secret for Cloudflare has no token
+        self.rolled_out();
+        self.kubectl(&["-n", "default", "rollout", "status", "deployment/crystal-www-example", "--timeout=120s"]);
+    }
+
+    pub(crate) fn overlay(&self, name: &str) -> std::path::PathBuf {
+        self.state.join("overlays").join(name)
+    }
+
+    fn write_overlays(&self) {
+        let (gatepost, app) = (self.overlay("gatepost"), self.overlay("app"));
+        let _ = fs::remove_dir_all(&gatepost);
+        fs::create_dir_all(&gatepost).unwrap();
+        fs::create_dir_all(&app).unwrap();
+        let mut copy = Command::new("cp");
+        copy.arg("-r").arg(source("deploy")).arg(gatepost.join("base"));
+        fed(copy, "").unwrap();
+        write(&gatepost, OVERLAY.replace("{url}", &Cloudflare::url()));
+        fs::copy(source("deploy/example/app.yaml"), app.join("app.yaml")).unwrap();
+        write(&app, APP.to_owned());
+    }
+
+    /// The Secret with the certificate of both hosts.
+    fn certificate(&self) {
+        let pki = self.state.join("pki");
+        let mut certs = Command::new(source("tests/testbed/certs.sh"));
+        certs.arg(&pki).args(["www", &format!("/CN={HOST}"), &format!("DNS:{HOST},DNS:{LOAD_HOST}")]);
+        fed(certs, "").unwrap();
+        let made = self.kubectl(&[
+            "-n",
+            "gatepost",
+            "create",
+            "secret",
+            "tls",
+            "www-example-com",
+            &format!("--cert={}", pki.join("www.crt").display()),
+            &format!("--key={}", pki.join("www.key").display()),
+            "--dry-run=client",
+            "-o=yaml",
+        ]);
+        self.apply(&made);
+    }
+
+    /// The routes, and this one more (a line of YAML).
+    pub(crate) fn route(&self, more: &str) {
+        self.routes(more, &format!("dns: {{names: [{DNS_NAME}], ttl: 60, nodes: {{addresses: internal}}}}"));
+    }
+
+    /// The routes without the DNS sync.
+    pub(crate) fn release_dns(&self) {
+        self.routes("", "");
+    }
+
+    fn routes(&self, more: &str, dns: &str) {
+        let tunnels = self.bounds.tunnels.as_secs();
+        self.apply(&format!(
+            "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: gatepost, namespace: gatepost}}
+data:
+  routes.yaml: |
+    routes:
+      - {{host: {HOST}, backend: 'crystal-www-example.default:8080'}}
+      - {{host: {LOAD_HOST}, https: allow, backend: 'crystal-www-example.default:8080'}}
+      {more}
+    tls:
+      certificates: [{{hosts: [{HOST}, {LOAD_HOST}], secret: www-example-com}}]
+    drain: {{tunnels: {tunnels}s, lameDuck: 5s}}
+    {dns}
+"
+        ));
+    }
+
+    /// Waits until every node has its pod, of the newest kind.
+    pub(crate) fn rolled_out(&self) {
+        self.kubectl(&["-n", "gatepost", "rollout", "status", "daemonset/gatepost", "--timeout=120s"]);
+    }
+}
+
+fn write(folder: &Path, kustomization: String) {
+    fs::write(folder.join("kustomization.yaml"), kustomization).unwrap();
+}

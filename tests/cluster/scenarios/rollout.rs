@@ -1,0 +1,31 @@
+//! Rolling updates of gatepost itself.
+
+use std::time::Instant;
+
+use crate::bed::{Bed, NODES, until};
+use crate::load::Load;
+
+pub(crate) fn loses_nothing(bed: &Bed, load: &Load) -> String {
+    let (mark, mut rollouts, mut longest) = (load.mark(), 0, 0.0);
+    while rollouts < bed.bounds.rollouts || load.counts_since(&mark).requests < bed.bounds.requests {
+        let (began, opened) = (Instant::now(), load.mark());
+        bed.kubectl(&["-n", "gatepost", "rollout", "restart", "daemonset/gatepost"]);
+        bed.rolled_out();
+        rollouts += 1;
+        longest = f64::max(longest, began.elapsed().as_secs_f64());
+        if rollouts == 1 && began.elapsed() < bed.bounds.tunnels {
+            let lives = load.counts_since(&opened).lives;
+            assert!(lives.is_empty(), "WebSockets were closed before their bound, after lives of {lives:?}");
+        }
+    }
+    let lives = load.counts_since(&mark).lives;
+    // of the last rollout too nobody stays behind
+    until("the end of the old pods", || (bed.pods().len() == NODES.len()).then_some(()));
+    let shortest = lives.iter().min().map_or("none".to_owned(), |life| format!("{life:.0?}"));
+    format!(
+        "{rollouts} rolling updates of {} nodes, the longest {longest:.0} s; {} WebSockets closed at their bound, the \
+         shortest life {shortest}",
+        NODES.len(),
+        lives.len()
+    )
+}
