@@ -11,7 +11,9 @@ use super::{Record, ZoneId};
 /// How long what would empty most of a name is held back, and for how long a removal counts as one at the same moment.
 pub const HOLD: Duration = Duration::from_secs(30);
 
-/// What one process remembers of unwanted addresses. Another that begins to lead begins with none, and so holds anew.
+/// What one process remembers of unwanted addresses. Another that begins to lead begins with none, and so holds anew; what
+/// the last one took away a moment before does not count with it. To hold everything at first instead would keep a dead node
+/// among the addresses just when it was the leader's own.
 ///
 /// It holds no more than there are addresses of ours that nobody wants, and removals of the last [`HOLD`].
 #[derive(Debug, Clone, Default)]

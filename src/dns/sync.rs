@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::keeper::{Applied, Keeper};
-use super::{Error, Flags, Notice, Observer, Plan, Settings, Transport, Wish, ZonePlan};
+use super::{Conflict, Error, Flags, Notice, Observer, Plan, Settings, Transport, Wish, ZonePlan};
 use crate::backoff::Backoff;
 use crate::lifecycle::{Permit, Right};
 use crate::telemetry::metrics::Metrics;
@@ -189,9 +189,12 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
                 tracing::warn!(name = held.name, "Addresses at Cloudflare are held: {held}");
             }
         }
+        let known = self.told.conflicts.clone();
+        let is_known =
+            |conflict: &Conflict| matches!(&known, Some(Notice::Conflicts(known)) if known.contains(conflict));
         let notice = (!conflicts.is_empty()).then(|| Notice::Conflicts(conflicts.clone()));
         if tell(&mut self.told.conflicts, notice, &self.sync.notices) {
-            for conflict in conflicts {
+            for conflict in conflicts.iter().filter(|conflict| !is_known(conflict)) {
                 tracing::warn!(%conflict, "A name at Cloudflare cannot be as it is wanted");
             }
         }

@@ -184,3 +184,20 @@ async fn what_was_written_is_told_once_a_minute_in_sum() {
     sync.after(3).await;
     assert_eq!(sync.heard(), [Notice::Applied { added: 9, changed: 0, deleted: 1 }]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_several_conflicts_only_the_new_one_is_logged_when_one_more_comes() {
+    let setup = sync().names(&["k.example.com", "l.example.org"]).nodes(1);
+    let mut sync = setup.there("k.example.com", "A", "192.0.2.1", "").start();
+    sync.settle().await;
+    let log = sync.log();
+    assert!(log.contains("k.example.com: there is a record") && !log.contains("l.example.org: there is"), "{log}");
+    sync.forget();
+    sync.cloud.server.tell(|server| {
+        server.add_by_hand(std::time::Duration::ZERO, "l.example.org", "A", "192.0.2.2", None).expect("a zone");
+    });
+    sync.cluster.stirs();
+    sync.settle().await;
+    let log = sync.log();
+    assert!(!log.contains("k.example.com: there is a record") && log.contains("l.example.org: there is"), "{log}");
+}
