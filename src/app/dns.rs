@@ -38,6 +38,10 @@ pub struct Dns {
 #[error("{0}")]
 pub struct DnsError(String);
 
+/// Times that what is held is looked at: most of a name's addresses, and names that are forgotten, some of which a CNAME led
+/// to.
+const LOOKS: usize = 3;
+
 /// What was done.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -77,10 +81,11 @@ pub fn apply(dns: Dns, mut may_do: impl FnMut(&Plan) -> bool, told: impl Fn(&str
         if !kept.is_refused && !left.waiting.is_empty() {
             left = hand.round(&mut may_do, &mut kept).await?;
         }
-        // what is held goes when it was seen twice: nobody else looks a second time
-        if let Some(due) = hand.keeper.held_until().filter(|_| !kept.is_refused) {
+        // what is held goes when it was seen again: nobody else looks
+        for _ in 0..LOOKS {
+            let Some(due) = hand.keeper.held_until().filter(|_| !kept.is_refused) else { break };
             let seconds = due.saturating_duration_since(Instant::now()).as_secs();
-            told(&format!("Most of the addresses of a name would go: looking again in {seconds} s"));
+            told(&format!("Addresses that are not wanted may not go at once: looking again in {seconds} s"));
             tokio::time::sleep_until(due).await;
             left = hand.round(&mut may_do, &mut kept).await?;
         }

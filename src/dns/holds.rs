@@ -79,11 +79,13 @@ impl Holds {
     }
 
     /// Which of the `unwanted` addresses of a name may go now. `ours`: the addresses that it has, the unwanted among them.
+    /// If they are most of them they go when they have been unwanted for as long as `hold`.
     pub(super) fn weigh<T>(
         &mut self,
         (zone, name): (&ZoneId, &str),
         ours: &BTreeMap<IpAddr, T>,
         unwanted: &[IpAddr],
+        hold: Duration,
         now: Instant,
     ) -> Verdict {
         let name = self.name(zone, name);
@@ -97,11 +99,25 @@ impl Holds {
         if (unwanted.len() + lost) * 2 <= ours.len() + lost {
             return Verdict { go: unwanted.to_vec(), held: Vec::new() };
         }
-        let is_due = |address: &&IpAddr| name.unwanted.get(address).is_some_and(|at| now.duration_since(*at) >= HOLD);
+        let is_due = |address: &&IpAddr| name.unwanted.get(address).is_some_and(|at| now.duration_since(*at) >= hold);
         let (go, held): (Vec<&IpAddr>, Vec<&IpAddr>) = unwanted.iter().partition(is_due);
-        let next = held.iter().filter_map(|address| name.unwanted.get(address)).min().map(|at| *at + HOLD);
+        let next = held.iter().filter_map(|address| name.unwanted.get(address)).min().map(|at| *at + hold);
         self.due = [self.due, next].into_iter().flatten().min();
         Verdict { go: go.into_iter().copied().collect(), held: held.into_iter().copied().collect() }
+    }
+
+    /// The `unwanted` addresses of a name are of use still; when they have been of none for as long as `hold` they go.
+    pub(super) fn postpone(
+        &mut self,
+        (zone, name): (&ZoneId, &str),
+        unwanted: &[IpAddr],
+        hold: Duration,
+        now: Instant,
+    ) {
+        let name = self.name(zone, name);
+        name.is_seen = true;
+        name.unwanted = unwanted.iter().map(|address| (*address, now)).collect();
+        self.due = Some(self.due.map_or(now + hold, |due| due.min(now + hold)));
     }
 
     fn name(&mut self, zone: &ZoneId, name: &str) -> &mut Name {

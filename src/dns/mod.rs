@@ -43,7 +43,7 @@ pub use hosts::hosts;
 pub use keeper::{Applied, Keeper, Planned};
 pub use mark::Mark;
 pub use notice::Notice;
-pub use plan::{Change, Conflict, Draft, Held, Plan, Reason, Rules, Swap, ZonePlan, plan, plan_release};
+pub use plan::{Change, Conflict, Draft, Held, Plan, Reason, Rules, Swap, Why, ZonePlan, plan, plan_release};
 pub use record::{Record, RecordType, Usage, Zone, ZoneId};
 pub use settings::{Addresses, Flags, Settings};
 pub use sync::Sync;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Conflict, Error, Held};
+use super::{Conflict, Error, Held, Why};
 
 /// Something that an operator wants to hear of once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +60,11 @@ impl fmt::Display for Notice {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Held { name, addresses, of, is_last } = self;
-        let why = if *is_last {
-            "a name keeps its last addresses"
-        } else {
-            "they go when they are seen to be unwanted again, 30 s after the first time"
+        let Held { name, addresses, of, why } = self;
+        let why = match why {
+            Why::Most => "they go when they are seen to be unwanted again, 30 s after the first time",
+            Why::Last => "a name keeps its last addresses",
+            Why::Remembered => "the name itself is not, and goes when its TTL is over",
         };
         let named: Vec<String> = addresses.iter().take(NAMED).map(ToString::to_string).collect();
         let more = if addresses.len() > NAMED { ", …" } else { "" };
@@ -92,9 +92,9 @@ mod tests {
     use super::super::Permission;
     use super::*;
 
-    fn held(name: &str, count: u8, is_last: bool) -> Held {
+    fn held(name: &str, count: u8, why: Why) -> Held {
         let addresses = (1..=count).map(|n| [203, 0, 113, n].into()).collect();
-        Held { name: name.to_owned(), addresses, of: 9, is_last }
+        Held { name: name.to_owned(), addresses, of: 9, why }
     }
 
     #[test]
@@ -108,14 +108,14 @@ mod tests {
                 false,
                 "1 added, 2 changed, 3 deleted",
             ),
-            (Notice::Held(vec![held("k", 2, false)]), "DnsHeld", true, "k: 2 of 9 addresses"),
+            (Notice::Held(vec![held("k", 2, Why::Remembered)]), "DnsHeld", true, "k: 2 of 9 addresses"),
             (
-                Notice::Held(vec![held("k", 1, false)]),
+                Notice::Held(vec![held("k", 1, Why::Most)]),
                 "DnsHeld",
                 true,
                 "they go when they are seen to be unwanted again",
             ),
-            (Notice::Held(vec![held("k", 1, true)]), "DnsHeld", true, "a name keeps its last addresses"),
+            (Notice::Held(vec![held("k", 1, Why::Last)]), "DnsHeld", true, "a name keeps its last addresses"),
             (Notice::Conflicts(vec![conflict]), "DnsConflict", true, "k.example.com: no node is ready"),
             (Notice::Failed(denied), "DnsDenied", true, "DNS:Edit"),
             (Notice::Failed(Error::NotLeader), "DnsFailed", true, "stay as they are"),
@@ -127,10 +127,11 @@ mod tests {
 
     #[test]
     fn five_of_a_kind_are_named_and_the_others_counted() {
-        let told = |names: u8| Notice::Held((0..names).map(|n| held(&format!("n{n}"), 1, false)).collect()).to_string();
+        let told =
+            |names: u8| Notice::Held((0..names).map(|n| held(&format!("n{n}"), 1, Why::Most)).collect()).to_string();
         assert!(told(5).contains("n4: ") && !told(5).contains("more"), "{}", told(5));
         assert!(!told(7).contains("n5: ") && told(7).ends_with("; and 2 more"), "{}", told(7));
-        let addresses = |count| held("k", count, false).to_string();
+        let addresses = |count| held("k", count, Why::Most).to_string();
         assert!(addresses(5).contains("203.0.113.5)"), "{}", addresses(5));
         assert!(addresses(6).contains("6 of 9") && addresses(6).contains("203.0.113.5, …)"), "{}", addresses(6));
     }

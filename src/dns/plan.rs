@@ -107,8 +107,19 @@ pub struct Held {
     pub addresses: Vec<IpAddr>,
     /// How many addresses of ours the name has.
     pub of: usize,
-    /// It is the bound on how few a name may have that keeps them; else they go when they are seen to be unwanted again.
-    pub is_last: bool,
+    /// What keeps them.
+    pub why: Why,
+}
+
+/// Why addresses that nobody wants stay for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// They are most of what the name has: they go when they are seen to be unwanted again.
+    Most,
+    /// They are the bound on how few a name may have.
+    Last,
+    /// The name is not wanted any more, and whoever was sent to it may remember that: they go when it is forgotten.
+    Remembered,
 }
 
 /// A name that cannot be as it is wanted.
@@ -170,6 +181,17 @@ pub enum Conflict {
         /// A name of `dns.names`.
         name: String,
     },
+}
+
+impl Why {
+    /// As a plan is shown. Scripts read these words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::Most => "most",
+            Why::Last => "last",
+            Why::Remembered => "remembered",
+        }
+    }
 }
 
 impl Reason {

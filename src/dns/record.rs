@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Draft;
 use super::wanted::one_form;
@@ -100,11 +101,23 @@ impl Record {
         (self.ttl_in_force(), self.proxied) == (to.ttl, to.proxied)
     }
 
+    /// So long whoever has asked for it may go by what it was.
+    pub(super) fn remembered(&self) -> Duration {
+        let seconds = match self.ttl_in_force() {
+            AUTOMATIC => TTL_AUTOMATIC,
+            ttl => ttl,
+        };
+        Duration::from_secs(seconds.into())
+    }
+
     /// The TTL that it has, whatever it was made with.
     pub(super) fn ttl_in_force(&self) -> u32 {
         in_force(self.ttl, self.proxied)
     }
 }
+
+/// What Cloudflare answers for a TTL of 1 (developers.cloudflare.com/dns/manage-dns-records/reference/ttl), seconds.
+const TTL_AUTOMATIC: u32 = 300;
 
 /// The TTL that a record has which was made with this one.
 pub(super) fn in_force(ttl: u32, proxied: bool) -> u32 {

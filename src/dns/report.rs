@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Change, Conflict, Draft, Held, Plan, Record, RecordType, Swap, ZonePlan};
+use super::{Change, Conflict, Draft, Held, Plan, Record, RecordType, Swap, Why, ZonePlan};
 use crate::config::AUTOMATIC;
 
 /// The most records of one name that stand in one line.
@@ -84,8 +84,8 @@ fn of_record(record: &Record) -> Value {
     json!({"id": id, "type": kind.as_str(), "content": content, "ttl": ttl, "proxied": proxied})
 }
 
-fn of_held(Held { name, addresses, of, is_last }: &Held) -> Value {
-    json!({"name": name, "addresses": addresses, "of": of, "last": is_last})
+fn of_held(Held { name, addresses, of, why }: &Held) -> Value {
+    json!({"name": name, "addresses": addresses, "of": of, "last": *why == Why::Last, "why": why.as_str()})
 }
 
 fn of_budget(planned: &ZonePlan) -> Value {
@@ -198,16 +198,17 @@ fn aligned(rows: Vec<Row>) -> Vec<Line> {
     rows.into_iter().map(line).collect()
 }
 
-fn told_held(Held { name, addresses, of, is_last }: &Held) -> String {
+fn told_held(Held { name, addresses, of, why }: &Held) -> String {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let (count, addresses) = (addresses.len(), listed(addresses.iter().map(String::as_str)));
-    if *is_last {
-        format!(
-            "{name}: {addresses} may not go, {count} of {of}: the name would have fewer addresses than it must have"
-        )
-    } else {
-        format!("{name}: {addresses} may not go yet, {count} of {of}: that would be most of its addresses at once")
-    }
+    let (not, why) = match why {
+        Why::Most => ("not go yet", "that would be most of its addresses at once"),
+        Why::Last => ("not go", "the name would have fewer addresses than it must have"),
+        Why::Remembered => {
+            ("not go yet", "the name is not wanted any more, and may be remembered for as long as its TTL")
+        }
+    };
+    format!("{name}: {addresses} may {not}, {count} of {of}: {why}")
 }
 
 fn told_budget(planned: &ZonePlan) -> String {

@@ -15,8 +15,8 @@ use crate::tally::Tally;
 use crate::words::{HOSTS, NAMES};
 use crate::{hand, oracle};
 
-/// Nothing that waits waits longer: the longest pauses are five minutes.
-const SETTLED: Duration = Duration::from_secs(11 * 60);
+/// Nothing that waits waits longer: ten minutes until everything is compared, and five until a name is forgotten.
+const SETTLED: Duration = Duration::from_secs(17 * 60);
 /// As many rounds may be needed once all is well, and as many again once nothing is held any more.
 const ROUNDS: usize = 3;
 const SETTLED_IN: [&str; ROUNDS + 1] =
@@ -24,7 +24,7 @@ const SETTLED_IN: [&str; ROUNDS + 1] =
 const RELEASED_IN: [&str; ROUNDS + 1] =
     ["after holds: 0 rounds", "after holds: 1 round", "after holds: 2 rounds", "after holds: 3 rounds"];
 /// The longest hold that there can be then, and a round.
-const HELD: Duration = Duration::from_secs(32);
+const HELD: Duration = Duration::from_secs(302);
 /// For a minute what was written is believed rather than a list, and a hand that came between is not seen.
 const BELIEVED: Duration = Duration::from_secs(62);
 /// In one of so many worlds there is news without end.

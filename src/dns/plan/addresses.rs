@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::diff::Diff;
 use super::found::Found;
-use super::{Draft, Held};
-use crate::dns::{Record, RecordType, WantedName};
+use super::{Draft, Held, Why};
+use crate::dns::{HOLD, Record, RecordType, WantedName};
 
 impl Diff<'_> {
     /// `wanted` is sorted.
@@ -55,8 +55,8 @@ impl Diff<'_> {
     fn only_richer(&mut self, name: &WantedName, wanted: &[IpAddr], missing: Vec<IpAddr>, found: &Found<'_>) {
         let unwanted = unwanted(&found.addresses, wanted);
         if self.takes_away() && !unwanted.is_empty() {
-            let verdict = self.holds.weigh((&self.zone.id, &name.name), &found.addresses, &unwanted, self.now);
-            self.hold(&name.name, verdict.held, found.addresses.len(), false);
+            let verdict = self.holds.weigh((&self.zone.id, &name.name), &found.addresses, &unwanted, HOLD, self.now);
+            self.hold(&name.name, verdict.held, found.addresses.len(), Why::Most);
         }
         // beside a CNAME nothing can be
         if found.aliases.is_empty() {
@@ -111,10 +111,10 @@ impl Diff<'_> {
         if unwanted.is_empty() || !self.takes_away() {
             return Vec::new();
         }
-        let verdict = self.holds.weigh((&self.zone.id, &name.name), ours, &unwanted, self.now);
-        self.hold(&name.name, verdict.held, ours.len(), false);
+        let verdict = self.holds.weigh((&self.zone.id, &name.name), ours, &unwanted, HOLD, self.now);
+        self.hold(&name.name, verdict.held, ours.len(), Why::Most);
         let (go, last) = self.above_the_floor(ours.len(), verdict.go, missing);
-        self.hold(&name.name, last, ours.len(), true);
+        self.hold(&name.name, last, ours.len(), Why::Last);
         go
     }
 
@@ -146,10 +146,10 @@ impl Diff<'_> {
         (go, last)
     }
 
-    pub(super) fn hold(&mut self, name: &str, mut addresses: Vec<IpAddr>, of: usize, is_last: bool) {
+    pub(super) fn hold(&mut self, name: &str, mut addresses: Vec<IpAddr>, of: usize, why: Why) {
         if !addresses.is_empty() {
             addresses.sort_unstable();
-            self.held.push(Held { name: name.to_owned(), addresses, of, is_last });
+            self.held.push(Held { name: name.to_owned(), addresses, of, why });
         }
     }
 }

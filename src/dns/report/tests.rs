@@ -44,12 +44,12 @@ fn plan() -> Plan {
         ours: 1,
     };
     let addresses = vec!["203.0.113.3".parse().unwrap(), "2001:db8::3".parse().unwrap()];
-    let held = |is_last| Held { name: "k.example.com".to_owned(), addresses: addresses.clone(), of: 3, is_last };
+    let held = |why| Held { name: "k.example.com".to_owned(), addresses: addresses.clone(), of: 3, why };
     let conflicts = vec![
         Conflict::NoZone { name: "k.example.net".to_owned() },
         Conflict::NoRoom { zone: "example.com".to_owned(), wanted: 3, room: 2 },
     ];
-    Plan { zones: vec![com, org], held: vec![held(false), held(true)], conflicts, waiting: Vec::new() }
+    Plan { zones: vec![com, org], held: vec![held(Why::Most), held(Why::Last)], conflicts, waiting: Vec::new() }
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn scripts_read_the_same_shape_for_ever() {
         ],
         "deletes": [com(a("2", "203.0.113.2"))],
         "held": [
-            {"name": "k.example.com", "addresses": ["203.0.113.3", "2001:db8::3"], "of": 3, "last": false},
-            {"name": "k.example.com", "addresses": ["203.0.113.3", "2001:db8::3"], "of": 3, "last": true},
+            {"name": "k.example.com", "addresses": ["203.0.113.3", "2001:db8::3"], "of": 3, "last": false, "why": "most"},
+            {"name": "k.example.com", "addresses": ["203.0.113.3", "2001:db8::3"], "of": 3, "last": true, "why": "last"},
         ],
         "conflicts": [
             {"kind": "noZone", "name": "k.example.net", "message": "k.example.net: no zone that the API token sees has this name"},

@@ -311,9 +311,10 @@ fn tell(plan: &Plan) -> String {
             format!("* {} [{old}] -> [{}]", short(name), new.join(" "))
         }));
     }
-    told.extend(plan.held.iter().map(|Held { name, addresses, of, is_last }| {
+    told.extend(plan.held.iter().map(|Held { name, addresses, of, why }| {
         let addresses: Vec<String> = addresses.iter().map(|address| short(&address.to_string())).collect();
-        format!("{} {} {} of {of}", if *is_last { "last" } else { "held" }, short(name), addresses.join(" "))
+        let word = if *why == Why::Last { "last" } else { "held" };
+        format!("{word} {} {} of {of}", short(name), addresses.join(" "))
     }));
     told.extend(plan.waiting.iter().map(|name| format!("wait {}", short(name))));
     told.extend(plan.conflicts.iter().map(|conflict| match conflict {
