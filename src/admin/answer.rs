@@ -85,6 +85,7 @@ fn status(setup: &Setup) -> String {
     let status = serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "generation": setup.metrics.config().generation(),
+        "lastKnownGood": setup.metrics.config().is_last_known_good(),
         "ready": missing.is_empty(),
         "missing": missing,
         "stage": setup.stage.borrow().name(),

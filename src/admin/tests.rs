@@ -66,7 +66,7 @@ async fn status_says_what_serves() {
     assert_eq!(status, 200);
     assert_eq!(body["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!((&body["generation"], &body["ready"]), (&Value::from(4), &Value::from(true)));
-    assert_eq!(body["stage"], "serving");
+    assert_eq!((&body["stage"], &body["lastKnownGood"]), (&Value::from("serving"), &Value::from(false)));
     assert_eq!(body["listeners"][0]["addr"], "0.0.0.0:80");
 }
 

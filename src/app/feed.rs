@@ -71,14 +71,12 @@ impl Feed {
         let metrics = process.metrics.clone();
         let ready = process.readiness.condition("routes");
         let applier = Applier::new(routes.writer, metrics, ready).allow_local_backends(routes.allow_local_backends);
-        let applier = match &routes.state_dir {
-            None => applier,
-            Some(dir) => {
-                applier.keep_in(dir).with_context(|| format!("the state directory {} cannot be used", dir.display()))?
-            }
-        };
+        let state = routes.state_dir.as_deref().map(control::StateDir::open).transpose();
+        let state = or_without(state.context("--state-dir"), process.is_pod)?;
+        let applier = state.into_iter().fold(applier, Applier::keep_in);
         let patience = if process.is_pod { Patience::Endless } else { Patience::UntilFault };
-        let kept = routes.secret_dir.as_deref().map(SecretDir::open).transpose().context("--secret-dir")?;
+        let kept = routes.secret_dir.as_deref().map(SecretDir::open).transpose().context("--secret-dir");
+        let kept = or_without(kept, process.is_pod)?;
         let tickets = Tickets::new(&[]);
         let certificates = Certificates::new(routes.certificates, process.metrics.clone(), tickets);
         let certificates_ready = process.readiness.condition("certificates");
@@ -195,6 +193,18 @@ impl Feed {
                 }
             }
         }
+    }
+}
+
+/// A folder that was asked for. In a pod the node may be what is wrong, and a node without a proxy is worse than one without
+/// what is kept for a restart.
+fn or_without<T>(folder: anyhow::Result<Option<T>>, is_pod: bool) -> anyhow::Result<Option<T>> {
+    match folder {
+        Err(error) if is_pod => {
+            warn!(error = format!("{error:#}"), "Nothing is kept there for a restart while the API server is away");
+            Ok(None)
+        }
+        folder => folder,
     }
 }
 

@@ -3,13 +3,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::outcome::{Outcome, Verdict, naming};
-use super::state::{Saved, State};
+use super::state::{Saved, StateDir};
 use super::{Section, Sections, guard, outcome};
 use crate::config::{self, Config, Problem, Severity, Tls};
 use crate::dns::Wish;
@@ -26,7 +25,7 @@ pub struct Applier {
     ready: Condition,
     allow_local_backends: bool,
     allow_files: bool,
-    state: Option<State>,
+    state: Option<StateDir>,
     /// What `state` has or will soon have on disk.
     saved: Saved,
     /// The configuration that serves.
@@ -111,9 +110,9 @@ impl Applier {
     }
 
     /// Keeps the last good routes in this folder.
-    pub fn keep_in(mut self, dir: &Path) -> std::io::Result<Applier> {
-        self.state = Some(State::open(dir)?);
-        Ok(self)
+    pub fn keep_in(mut self, dir: StateDir) -> Applier {
+        self.state = Some(dir);
+        self
     }
 
     /// Whether something serves.
@@ -133,7 +132,7 @@ impl Applier {
 
     /// Judges `text` and publishes what is good of it. `origin` is the name that problems give the text.
     pub fn apply(&mut self, text: &str, origin: &str) -> Outcome {
-        self.is_heard = true;
+        self.heard();
         let outcome = self.apply_any(text, origin);
         self.tell_wish();
         outcome
@@ -175,7 +174,7 @@ impl Applier {
             }
             Err(error) => self.outcome(Verdict::Refused, vec![whole_file(what, error.to_string())]),
         };
-        self.is_heard = true;
+        self.heard();
         self.tell_wish();
         tracing::warn!(source = what, "There are no routes yet: every host is answered with 404");
         self.metrics.config().set_ok(outcome.verdict == Verdict::Applied);
@@ -185,7 +184,7 @@ impl Applier {
 
     /// The source had routes and has none any more: everything stays, and that is said once.
     pub fn gone(&mut self, what: &str) -> Outcome {
-        self.is_heard = true;
+        self.heard();
         if std::mem::replace(&mut self.gone, true) {
             return self.outcome(Verdict::Unchanged, Vec::new());
         }
@@ -204,20 +203,28 @@ impl Applier {
         }
         self.gone = false;
         self.seen = Some((hash, false));
-        self.is_heard = true;
+        self.heard();
         self.tell_wish();
         let outcome = self.outcome(Verdict::Refused, vec![whole_file(origin, message.to_owned())]);
         self.tell(&outcome, origin);
         outcome
     }
 
+    /// The source has said something: from now on what serves is its word.
+    fn heard(&mut self) {
+        self.is_heard = true;
+        self.metrics.config().set_last_known_good(false);
+    }
+
     /// Serves what an earlier process kept of `source`, if it did.
     pub fn restore(&mut self, source: &str, origin: &str) -> Option<Outcome> {
         self.saved.source = source.to_owned();
-        let saved = match self.state.as_ref()?.load() {
+        let state = self.state.as_ref()?;
+        let saved = match state.load() {
             Ok(saved) => saved.filter(|saved| saved.source == source && !saved.texts.is_empty())?,
             Err(error) => {
-                tracing::warn!(%error, "What an earlier process kept of the routes cannot be read");
+                let file = state.place();
+                tracing::warn!(%file, %error, "What an earlier process kept of the routes cannot be read, going on without it");
                 return None;
             }
         };
@@ -233,6 +240,7 @@ impl Applier {
             (self.generation, self.seen) = (0, None);
             return outcome;
         }
+        self.metrics.config().set_last_known_good(true);
         tracing::info!(source, generation = self.generation, "Serves the routes that an earlier process kept");
         outcome
     }

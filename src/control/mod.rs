@@ -44,6 +44,7 @@ mod supply;
 mod tickets;
 mod tries;
 mod watched;
+mod whole_file;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ pub use observe::{Observing, cluster_uid};
 pub use outcome::{Outcome, Reason, Verdict};
 pub use pem_file::read_pem;
 pub use secret_dir::{SecretDir, SecretDirError};
+pub use state::StateDir;
 pub use status::{Caretaker, Node};
 pub use supply::{Place, Section, Sections, run_certificates};
 

@@ -4,15 +4,16 @@
 //! Keys must not reach a disk, so the folder has to be on a tmpfs. What is in it is small, and gone when nobody names it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::certificates::{Material, Pem, SourceName};
 use super::news::News;
+use super::whole_file;
 use crate::certs::MAX_PEM;
 
 /// `TMPFS_MAGIC` of Linux.
@@ -20,9 +21,6 @@ const TMPFS: i64 = 0x0102_1994;
 
 /// Bytes of all files together: they count against the memory of the pod.
 const MOST: u64 = 8 * 1024 * 1024;
-
-/// A file that is not whole yet.
-const NEW: &str = "new";
 
 /// The state of a source that was kept.
 const VERSION: &str = "kept";
@@ -70,9 +68,8 @@ impl SecretDir {
         let dir = dir.join("certificates");
         make(&dir).map_err(unusable)?;
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
-        // of a process that ended while it wrote
-        let _ = fs::remove_file(dir.join(NEW));
-        let held = listed(&dir).map_err(unusable)?;
+        whole_file::sweep(&dir);
+        let held = listed(&dir);
         Ok(SecretDir { dir, namespace: String::new(), held, is_full: false })
     }
 
@@ -151,10 +148,15 @@ impl SecretDir {
 
     fn read(&self, source: &SourceName) -> Option<Zeroizing<Vec<u8>>> {
         let file = self.dir.join(self.file(source)?);
-        let length = fs::metadata(&file).ok()?.len();
         // a chain, a key, and the line before them
         let most = 2 * MAX_PEM as u64 + 32;
-        if length > most { None } else { fs::read(&file).ok().map(Zeroizing::new) }
+        match whole_file::read(&file, most) {
+            Ok(bytes) => bytes.map(Zeroizing::new),
+            Err(error) => {
+                tracing::warn!(%source, %error, "What an earlier process kept of a certificate cannot be read");
+                None
+            }
+        }
     }
 
     fn write(&mut self, source: &SourceName, bytes: &[u8]) {
@@ -182,11 +184,7 @@ impl SecretDir {
         if let Some(folder) = file.parent() {
             make(folder)?;
         }
-        let new = self.dir.join(NEW);
-        let _ = fs::remove_file(&new);
-        let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        out.write_all(bytes)?;
-        fs::rename(&new, &file)
+        whole_file::write(&file, &self.dir, bytes)
     }
 }
 
@@ -194,21 +192,18 @@ fn make(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// What is there: `KIND/NAMESPACE/NAME`.
-fn listed(dir: &Path) -> io::Result<BTreeMap<PathBuf, u64>> {
+/// What is there: `KIND/NAMESPACE/NAME`. What cannot be read is not there: it is written anew when there is reason to.
+fn listed(dir: &Path) -> BTreeMap<PathBuf, u64> {
+    let below = |place: &Path| fs::read_dir(dir.join(place)).into_iter().flatten().flatten();
     let mut found = BTreeMap::new();
-    for kind in ["tls", "ca"] {
-        let Ok(namespaces) = fs::read_dir(dir.join(kind)) else { continue };
-        for namespace in namespaces {
-            let namespace = namespace?;
-            for file in fs::read_dir(namespace.path())? {
-                let file = file?;
-                let place = Path::new(kind).join(namespace.file_name()).join(file.file_name());
-                found.insert(place, file.metadata()?.len());
-            }
+    for kind in ["tls", "ca"].map(Path::new) {
+        for namespace in below(kind) {
+            let namespace = kind.join(namespace.file_name());
+            let files = below(&namespace).filter_map(|file| Some((file.file_name(), file.metadata().ok()?.len())));
+            found.extend(files.map(|(name, length)| (namespace.join(name), length)));
         }
     }
-    Ok(found)
+    found
 }
 
 /// The length of the chain in a line, the chain, the key.
@@ -319,13 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_left_half_written_goes_with_the_next() {
+    fn what_is_no_folder_among_those_of_namespaces_takes_nothing_from_the_others() {
         let dir = folder();
-        drop(open(dir.path()));
-        let half = dir.path().join("certificates/new");
-        fs::write(&half, "a key").unwrap();
-        drop(open(dir.path()));
-        assert!(!half.exists());
+        let source = tls(name(None, "web"));
+        open(dir.path()).keep(&source, &pem("chain", "key"), true);
+        fs::write(dir.path().join("certificates/tls/stray"), "text").unwrap();
+        assert!(loaded(&open(dir.path()), &source).is_some());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod fields;
 mod h2spec;
 mod http2;
 mod interim;
+mod last_good;
 mod limits;
 mod log;
 mod messages;

@@ -201,7 +201,7 @@ fn what_cannot_be_looked_at_changes_nothing_and_is_told_once() {
 fn a_restarted_process_serves_what_the_last_one_kept_with_its_last_good_versions() {
     let dir = tempfile::tempdir().unwrap();
     let mut before = fixture();
-    before.applier = before.applier.keep_in(dir.path()).unwrap();
+    before.applier = before.applier.keep_in(StateDir::open(dir.path()).unwrap());
     assert_eq!(before.applier.restore("ConfigMap edge/gatepost", "routes.yaml"), None);
     before.apply(GOOD);
     before.apply(PARTLY);
@@ -210,34 +210,40 @@ fn a_restarted_process_serves_what_the_last_one_kept_with_its_last_good_versions
     drop(before);
 
     let mut after = fixture();
-    after.applier = after.applier.keep_in(dir.path()).unwrap();
+    after.applier = after.applier.keep_in(StateDir::open(dir.path()).unwrap());
     let outcome = after.applier.restore("ConfigMap edge/gatepost", "routes.yaml").unwrap();
     assert_eq!((outcome.verdict, outcome.generation), (Verdict::Partly, 2));
     assert_eq!(after.serves(), served);
     assert!(after.readiness.is_ready());
+    let told = |fixture: &Fixture, is_kept: u8| {
+        let line = format!("gatepost_config_last_known_good {is_kept}");
+        fixture.metrics.encode().lines().any(|found| found == line)
+    };
+    assert!(told(&after, 1));
     // the API server has the same: the generation stays
     assert_eq!(after.apply(PARTLY).verdict, Verdict::Unchanged);
     assert_eq!(after.applier.generation(), 2);
+    assert!(told(&after, 0));
 }
 
 #[test]
 fn what_was_kept_of_another_config_map_or_is_damaged_is_not_served() {
     let dir = tempfile::tempdir().unwrap();
     let mut before = fixture();
-    before.applier = before.applier.keep_in(dir.path()).unwrap();
+    before.applier = before.applier.keep_in(StateDir::open(dir.path()).unwrap());
     before.applier.restore("ConfigMap edge/gatepost", "routes.yaml");
     before.apply(GOOD);
     drop(before);
 
     let mut other = fixture();
-    other.applier = other.applier.keep_in(dir.path()).unwrap();
+    other.applier = other.applier.keep_in(StateDir::open(dir.path()).unwrap());
     assert_eq!(other.applier.restore("ConfigMap edge/other", "routes.yaml"), None);
     assert!(!other.readiness.is_ready());
     drop(other);
 
     std::fs::write(dir.path().join("routes.json"), "{").unwrap();
     let mut damaged = fixture();
-    damaged.applier = damaged.applier.keep_in(dir.path()).unwrap();
+    damaged.applier = damaged.applier.keep_in(StateDir::open(dir.path()).unwrap());
     assert_eq!(damaged.applier.restore("ConfigMap edge/gatepost", "routes.yaml"), None);
     assert_eq!(damaged.apply(GOOD).generation, 1);
 }
@@ -273,7 +279,7 @@ fn what_an_earlier_process_kept_is_no_word_of_the_source() {
     let dir = tempfile::tempdir().unwrap();
     let kept = || {
         let Fixture { applier, .. } = fixture();
-        applier.keep_in(dir.path()).unwrap()
+        applier.keep_in(StateDir::open(dir.path()).unwrap())
     };
     let mut earlier = kept();
     earlier.restore("here", "routes.yaml");

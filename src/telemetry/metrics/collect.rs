@@ -150,6 +150,11 @@ impl Text<'_> {
         self.gauge("gatepost_config_generation", "Generation of the routes that serve", read(&config.generation))?;
         self.gauge("gatepost_config_ok", "Whether the newest routes have no error", read(&config.ok))?;
         self.gauge("gatepost_config_route_errors", "Routes that could not be read", read(&config.route_errors))?;
+        self.gauge(
+            "gatepost_config_last_known_good",
+            "Whether the routes that serve are those an earlier process kept, and their source has not been heard yet",
+            read(&config.last_known_good),
+        )?;
         self.tally("gatepost_config_reloads", "Texts that were read", "outcome", std::iter::once(&config.reloads))?;
         let dropped = lock(&shared.lines_dropped).as_ref().map_or(0, |counter| counter.load(Ordering::Relaxed));
         self.single("gatepost_access_log_dropped", "Lines of the access log that found no way out", dropped)

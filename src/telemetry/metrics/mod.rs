@@ -136,6 +136,7 @@ pub struct ConfigMetrics {
     generation: AtomicU64,
     ok: AtomicU64,
     route_errors: AtomicU64,
+    last_known_good: AtomicU64,
     reloads: Tally,
 }
 
@@ -153,6 +154,16 @@ impl ConfigMetrics {
     /// How many routes of the newest text are served by their last good version or as tombstones.
     pub fn set_route_errors(&self, count: usize) {
         self.route_errors.store(count as u64, Ordering::Relaxed);
+    }
+
+    /// Whether what serves is what an earlier process kept, and its source has not been heard yet.
+    pub fn set_last_known_good(&self, is_kept: bool) {
+        self.last_known_good.store(u64::from(is_kept), Ordering::Relaxed);
+    }
+
+    /// As last told.
+    pub fn is_last_known_good(&self) -> bool {
+        self.last_known_good.load(Ordering::Relaxed) != 0
     }
 
     /// Counts a text that was read: `applied`, `partly`, `refused`, `unchanged`.

@@ -110,6 +110,7 @@ fn every_family_that_is_promised_is_there() {
     metrics.config().set_generation(7);
     metrics.config().set_ok(true);
     metrics.config().set_route_errors(2);
+    metrics.config().set_last_known_good(true);
     metrics.config().reloaded("partly");
     metrics.watch_dropped_lines(Arc::new(AtomicU64::new(5)));
     let text = metrics.encode();
@@ -126,6 +127,7 @@ fn every_family_that_is_promised_is_there() {
         ("gatepost_config_generation", 7.0),
         ("gatepost_config_ok", 1.0),
         ("gatepost_config_route_errors", 2.0),
+        ("gatepost_config_last_known_good", 1.0),
         (r#"gatepost_config_reloads_total{outcome="partly"}"#, 1.0),
         ("gatepost_access_log_dropped_total", 5.0),
         (concat!(r#"gatepost_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""}"#), 1.0),

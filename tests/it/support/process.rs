@@ -47,8 +47,13 @@ struct Log {
 impl Process {
     /// `serve` with an admin surface and these flags.
     pub fn start(flags: &[&str], environment: &[(&str, &str)]) -> Process {
+        Process::wrapped(&[], flags, environment)
+    }
+
+    /// The same, started by `setpriv` with these flags.
+    pub fn wrapped(setpriv: &[&str], flags: &[&str], environment: &[(&str, &str)]) -> Process {
         let words = ["serve", "--admin", "127.0.0.1:0", "--log", "json"];
-        let mut command = command(&[&words, flags].concat(), environment);
+        let mut command = wrapped(setpriv, &[&words, flags].concat(), environment);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let log = Arc::new(Log::default());
@@ -75,6 +80,11 @@ impl Process {
         }
     }
 
+    /// How many lines so far say this.
+    pub fn count(&self, message: &str) -> usize {
+        self.log.lines.lock().unwrap().0.iter().filter(|line| is_message(line, message)).count()
+    }
+
     /// Where it listens: `http`, `https` or `admin`.
     pub fn listener(&self, name: &str) -> SocketAddr {
         let line = self.find("Listening", |line| line["listener"] == name);
@@ -94,6 +104,11 @@ impl Process {
             assert!(Instant::now() < end, "never ready: {}", self.admin("/readyz").1);
             std::thread::yield_now();
         }
+    }
+
+    /// Waits for its end and gives the exit code.
+    pub fn ended(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 
     /// Sends it a signal, such as `STOP`.
