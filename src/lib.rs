@@ -23,7 +23,7 @@
 //! | [`proxy`] | listeners, connections, and each request in one straight line |
 //! | [`dns`] | the cluster's names at Cloudflare: look, plan, act; the plan is pure |
 //! | [`control`] | the only module that knows Kubernetes: the watch, Events; and the same from a file |
-//! | [`admin`] | liveness, readiness, metrics, status, on an address of its own |
+//! | [`admin`] | liveness, readiness, metrics, status, on an address of its own; probes of the own pod |
 //! | [`lifecycle`] | signals, readiness, who may write outside, the order in which the process ends |
 //! | [`published`] | how a whole value reaches those who work by it |
 //! | [`telemetry`] | log, access log, metrics, the one `spawn` |
@@ -106,6 +106,8 @@
 //! | Who leads, and until when may it write? | `src/control/leader.rs`, `src/lifecycle/leadership.rs` |
 //! | Which networks are Cloudflare's? | `src/config/cloudflare.rs`, `src/app/leading.rs` |
 //! | How long may anything take? | `src/wire/deadline.rs`, `src/proxy/connection.rs` |
+//! | Is this pod ready, and who is asked? | `src/admin/probe.rs` |
+//! | What is served while the API server is away? | `src/control/state.rs`, `src/control/secret_dir.rs` |
 //! | How does the process end? | `src/lifecycle/stages.rs`, `src/proxy/worker.rs` |
 //! | What is in a line of the access log? | `src/telemetry/access.rs`, `src/proxy/exchange.rs` |
 
