@@ -34,7 +34,7 @@ pub(super) struct Serve {
     config_map: ConfigMap,
 
     /// Routes from a file instead, watched for change; Kubernetes is not touched
-    #[arg(long, value_name = "FILE", env = "GATEPOST_ROUTES", conflicts_with_all = ["config_map", "kubeconfig"])]
+    #[arg(long, value_name = "FILE", env = "GATEPOST_ROUTES", conflicts_with_all = ["config_map", "kubeconfig", "state_dir", "secret_dir"])]
     routes: Option<PathBuf>,
 
     /// How to reach the cluster from outside [default: in-cluster, else KUBECONFIG]

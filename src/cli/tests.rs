@@ -48,6 +48,15 @@ fn without_flags_it_takes_the_own_config_map_and_ports_80_and_443() {
 }
 
 #[test]
+fn what_is_in_files_already_is_not_kept_in_others() {
+    let with = |flag| settings(&["--routes", "r.yaml", "--http", ":80", flag, "/var/lib/gatepost"]);
+    for flag in ["--state-dir", "--secret-dir"] {
+        let error = with(flag).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("cannot be used with"), "{error}");
+    }
+}
+
+#[test]
 fn a_routes_file_listens_only_where_it_is_told_to_and_may_name_local_backends() {
     let error = settings(&["--routes", "r.yaml"]).unwrap_err();
     assert_eq!(error.exit_code(), 2);
