@@ -3,10 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 /// All conditions of the process. Clones are the same one.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     conditions: Arc<Mutex<Vec<Condition>>>,
+    news: watch::Sender<()>,
 }
 
 /// One thing that must hold.
@@ -14,6 +17,7 @@ pub struct Readiness {
 pub struct Condition {
     name: &'static str,
     holds: Arc<AtomicBool>,
+    news: watch::Sender<()>,
 }
 
 impl Readiness {
@@ -28,7 +32,7 @@ impl Readiness {
         if let Some(known) = conditions.iter().find(|known| known.name == name) {
             return known.clone();
         }
-        let condition = Condition { name, holds: Arc::default() };
+        let condition = Condition { name, holds: Arc::default(), news: self.news.clone() };
         conditions.push(condition.clone());
         condition
     }
@@ -43,6 +47,15 @@ impl Readiness {
         self.lock().iter().filter(|condition| !condition.holds()).map(|condition| condition.name).collect()
     }
 
+    /// Waits until nothing is missing but these. May be dropped and called again.
+    pub async fn all_but(&self, expected: &[&str]) {
+        let mut news = self.news.subscribe();
+        while self.missing().iter().any(|name| !expected.contains(name)) {
+            // `self` holds the other end
+            let _ = news.changed().await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Condition>> {
         self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -52,6 +65,7 @@ impl Condition {
     /// Tells whether it holds from now on.
     pub fn set(&self, holds: bool) {
         self.holds.store(holds, Ordering::Release);
+        self.news.send_replace(());
     }
 
     /// Whether it holds.
@@ -63,6 +77,23 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_waits_for_the_rest_is_told_when_it_holds() {
+        let readiness = Readiness::new();
+        let (listeners, routes) = (readiness.condition("listeners"), readiness.condition("routes"));
+        let waiting = tokio::spawn({
+            let readiness = readiness.clone();
+            async move { readiness.all_but(&["listeners"]).await }
+        });
+        tokio::task::yield_now().await;
+        listeners.set(false);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        routes.set(true);
+        waiting.await.unwrap();
+        assert!(!listeners.holds());
+    }
 
     #[test]
     fn ready_is_when_every_condition_holds_and_the_missing_are_named() {
