@@ -2,8 +2,9 @@
 //!
 //! Doors: [`Readiness`] for whoever is ready or not, [`Lifecycle`] for the one that runs the process, and the
 //! `watch::Receiver<Stage>` that it hands out for whoever must act when the end comes; [`Right`] for whoever writes to what
-//! all processes share.
+//! all processes share; [`handover`] for taking the listeners of a process that serves.
 
+pub mod handover;
 mod leadership;
 mod readiness;
 mod signals;

@@ -1,0 +1,56 @@
+//! How one process takes the listening sockets of another that serves on the same machine, so that no client notices.
+//!
+//! ```text
+//!   new                                       old
+//!    │── ask {protocol, version, pid} ────────►│  serves
+//!    │◄─ offer {listeners}, descriptors ───────│  (or wait {why}, or refuse {why})
+//!    │── alive {ready} every second ──────────►│  5 s without: as if nobody had asked
+//!    │   loads routes and certificates         │
+//!    │── accepting ───────────────────────────►│  stops accepting, keeps its copies
+//!    │◄─ yielded ──────────────────────────────│  standby: 3 s without a beat, the end of the
+//!    │── alive {ready: true} every second ────►│  session or `take back`: accepts again
+//!    │◄─ confirmed ────────────────────────────│  after 10 s of them
+//!    │◄─ goodbye ──────────────────────────────│  ends, and drains with a successor
+//! ```
+//!
+//! The sockets on which processes ask are handed over with the others, so there is always somebody to ask.
+//!
+//! Doors: [`ask`] for a process that begins, [`Desk`] for one that serves, [`Succession`] for one that ends. [`offering`]
+//! and [`taking`] hold what each side does when; they are values and know no clock.
+
+mod channel;
+mod message;
+mod offering;
+mod predecessor;
+mod sockets;
+mod successor;
+mod taking;
+
+pub use message::{Kind, name};
+pub use predecessor::{Asked, Predecessor, Session, ask};
+pub use sockets::{Sockets, Stock};
+pub use successor::{Desk, Succession, Successor};
+pub use taking::Standing;
+
+pub use offering::WELL;
+
+/// Whether this process accepts connections, on all its listeners alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// It does.
+    Active,
+    /// A successor does, and this one may have to again.
+    Standby,
+    /// A successor does, for good.
+    Relieved,
+}
+
+/// Whether a process of this user may have the listeners, or give some: whoever has the same rights, or all.
+fn is_trusted(uid: u32) -> bool {
+    uid == own_uid() || uid == 0
+}
+
+/// The user that this process acts as.
+pub fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
