@@ -168,6 +168,8 @@ fn start_worker(app: SocketAddr) -> SocketAddr {
         metrics: Metrics::new(),
         lines: Some(Lines::start(std::io::sink()).unwrap()),
         stage: lifecycle.stage(),
+        duty: lifecycle.duty().subscribe(),
+        leftover: lifecycle.duty().subscribe(),
         connections: usize::MAX,
         upstream: Settings {
             resolver: ResolverSettings::servers(&["127.0.0.1:9".parse().unwrap()]),

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::debug;
 
+use crate::lifecycle::handover::Duty;
 use crate::lifecycle::{Readiness, Stage};
 use crate::telemetry::metrics::Metrics;
 
@@ -59,12 +60,33 @@ impl Bound {
     /// # Errors
     /// The first address that cannot be had, with the reason.
     pub fn bind(addrs: &[SocketAddr]) -> Result<Bound, (SocketAddr, io::Error)> {
-        let bind = |addr: &SocketAddr| {
-            let listener = StdListener::bind(addr).map_err(|error| (*addr, error))?;
-            listener.set_nonblocking(true).map_err(|error| (*addr, error))?;
-            Ok(listener)
-        };
-        addrs.iter().map(bind).collect::<Result<_, _>>().map(Bound)
+        Bound::complete(Vec::new(), addrs)
+    }
+
+    /// The same, with a predecessor's sockets where it has given some.
+    ///
+    /// # Errors
+    /// The first address that cannot be had, with the reason.
+    pub fn complete(inherited: Vec<StdListener>, addrs: &[SocketAddr]) -> Result<Bound, (SocketAddr, io::Error)> {
+        let (mut wanted, mut bound) = (addrs.to_vec(), Vec::new());
+        for listener in inherited {
+            let known = listener.local_addr().ok().and_then(|addr| wanted.iter().position(|wanted| *wanted == addr));
+            if let Some(known) = known {
+                wanted.remove(known);
+                bound.push(listener);
+            }
+        }
+        for addr in wanted {
+            let listener = StdListener::bind(addr).map_err(|error| (addr, error))?;
+            listener.set_nonblocking(true).map_err(|error| (addr, error))?;
+            bound.push(listener);
+        }
+        Ok(Bound(bound))
+    }
+
+    /// The sockets, for a successor.
+    pub fn listeners(&self) -> &[StdListener] {
+        &self.0
     }
 
     /// The addresses with the ports that were given for port 0.
@@ -72,25 +94,67 @@ impl Bound {
         self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
-    /// Answers until `end` is done.
+    /// Answers until `end` is done. New connections are accepted while that is this process's duty.
     ///
     /// # Errors
     /// When the runtime can't take a listener.
-    pub async fn run(self, setup: Setup, end: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run(self, setup: Setup, duty: watch::Receiver<Duty>, end: impl Future<Output = ()>) -> io::Result<()> {
         let setup = Arc::new(setup);
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         // dropped at the end, and every loop and connection with it
         let mut loops = JoinSet::new();
         for listener in self.0 {
-            loops.spawn(accept(TcpListener::from_std(listener)?, setup.clone(), slots.clone()));
+            loops.spawn(follow(listener, setup.clone(), slots.clone(), duty.clone()));
         }
-        end.await;
-        Ok(())
+        let lost = async {
+            while let Some(ended) = loops.join_next().await {
+                ended.map_err(io::Error::other)??;
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = end => Ok(()),
+            lost = lost => lost,
+        }
     }
 }
 
-async fn accept(listener: TcpListener, setup: Arc<Setup>, slots: Arc<Semaphore>) {
+/// One listening socket: looked at while it is this process's duty, and only kept on standby.
+async fn follow(
+    mut listener: StdListener,
+    setup: Arc<Setup>,
+    slots: Arc<Semaphore>,
+    mut duty: watch::Receiver<Duty>,
+) -> io::Result<()> {
     let mut connections = JoinSet::new();
+    loop {
+        let now = *duty.borrow_and_update();
+        match now {
+            Duty::Active => {
+                let active = TcpListener::from_std(listener)?;
+                tokio::select! {
+                    () = changed(&mut duty) => {}
+                    () = accept(&active, &setup, &slots, &mut connections) => {}
+                }
+                listener = active.into_std()?;
+            }
+            Duty::Standby => changed(&mut duty).await,
+            Duty::Relieved => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Waits for news; for ever when there can be none.
+async fn changed(duty: &mut watch::Receiver<Duty>) {
+    if duty.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+async fn accept(listener: &TcpListener, setup: &Arc<Setup>, slots: &Arc<Semaphore>, connections: &mut JoinSet<()>) {
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
         while connections.try_join_next().is_some() {}

@@ -26,7 +26,7 @@ async fn admin() -> Admin {
     };
     setup.metrics.config().set_generation(4);
     let (end, ended) = oneshot::channel::<()>();
-    tokio::spawn(bound.run(setup, async {
+    tokio::spawn(bound.run(setup, watch::Sender::new(Duty::Active).subscribe(), async {
         let _ = ended.await;
     }));
     Admin { addr, readiness, _end: end }

@@ -1,17 +1,57 @@
-//! Getting the listeners. Outside a pod what cannot be had is told at once; in a pod, where a slow predecessor may still
-//! have the port, it is tried again and again while the process is not ready.
+//! How the process comes to its listeners: from the process that serves there, or by binding. Outside a pod what cannot
+//! be had is told at once; in a pod, where a slow predecessor may still have the port, it is tried again and again while the
+//! process is not ready.
+//!
+//! One door: [`Wanted::get`].
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::Context;
-use tracing::warn;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{debug, info, warn};
 
 use crate::backoff::Backoff;
-use crate::{admin, proxy};
+use crate::lifecycle::Readiness;
+use crate::lifecycle::handover::{self, Asked, Duty, Kind, Predecessor, Session, Sockets};
+use crate::proxy::{self, BindError, Endpoint, Inherited};
+use crate::{admin, telemetry};
 
 /// Waits between tries in a pod.
 const TRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// What the process is to listen on.
+pub(super) struct Wanted {
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) admin: Vec<SocketAddr>,
+    pub(super) workers: usize,
+    pub(super) is_pod: bool,
+    /// Whether a process that serves there is asked for its sockets.
+    pub(super) take_over: bool,
+    pub(super) readiness: Readiness,
+}
+
+/// What it has.
+pub(super) struct Listeners {
+    /// `None`: to be tried again, in a pod.
+    pub(super) clients: Option<proxy::Bound>,
+    /// `None`: it answers already.
+    pub(super) admin: Option<Admin>,
+    pub(super) admin_addrs: Vec<SocketAddr>,
+    /// Where a predecessor was asked.
+    pub(super) doors: Vec<(String, OwnedFd)>,
+    pub(super) predecessor: Option<Before>,
+    /// Of sockets that only the predecessor wanted.
+    pub(super) leftover: watch::Receiver<Duty>,
+}
+
+/// The process that this one takes the place of.
+pub(super) struct Before {
+    pub(super) predecessor: Predecessor,
+    pub(super) session: JoinHandle<()>,
+}
 
 /// The admin addresses, perhaps not to be had yet.
 pub(super) struct Admin {
@@ -19,48 +59,145 @@ pub(super) struct Admin {
     pub(super) bound: Option<admin::Bound>,
 }
 
-/// The first try at the clients' listeners; `None` = to be tried again, in a pod.
-pub(super) fn first(
-    endpoints: &[proxy::Endpoint],
-    workers: usize,
-    is_pod: bool,
-) -> anyhow::Result<Option<proxy::Bound>> {
-    match proxy::Bound::bind(endpoints, workers, is_pod) {
-        Ok(bound) => Ok(Some(bound)),
-        Err(error) if is_pod => {
-            warn!(%error, "Cannot listen yet, trying again");
-            Ok(None)
+/// What a predecessor has given, by what it is for.
+#[derive(Default)]
+struct Given {
+    clients: Vec<Inherited>,
+    admin: Vec<TcpListener>,
+    doors: Vec<(String, OwnedFd)>,
+    predecessor: Option<(Predecessor, Session)>,
+}
+
+impl Wanted {
+    /// The first try.
+    pub(super) async fn get(&self) -> anyhow::Result<Listeners> {
+        let (given, shared) = self.ask().await;
+        self.first(given, shared)
+    }
+
+    /// The same without asking, beside whoever serves.
+    pub(super) fn beside(&self) -> anyhow::Result<Listeners> {
+        self.first(Given::default(), true)
+    }
+
+    fn first(&self, mut given: Given, shared: bool) -> anyhow::Result<Listeners> {
+        let admin = std::mem::take(&mut given.admin);
+        let (clients, given) = match self.bind(given, shared)? {
+            Ok((clients, given)) => (Some(clients), given),
+            Err(error) => {
+                warn!(%error, "Cannot listen yet, trying again");
+                (None, Given::default())
+            }
+        };
+        let admin = self.bind_admin(admin)?;
+        let admin_addrs = admin.bound.as_ref().map(admin::Bound::local_addrs).unwrap_or_default();
+        let (predecessor, leftover) = self.speak(given.predecessor);
+        Ok(Listeners { clients, admin: Some(admin), admin_addrs, doors: given.doors, predecessor, leftover })
+    }
+
+    /// Tries for the clients' listeners until it works.
+    pub(super) async fn retry(&self, listeners: &mut Listeners) -> anyhow::Result<()> {
+        let mut backoff = Backoff::new(TRIES.0, TRIES.1);
+        loop {
+            tokio::time::sleep(backoff.next_wait()).await;
+            let (given, shared) = self.ask().await;
+            match self.bind(given, shared)? {
+                Ok((clients, given)) => {
+                    listeners.clients = Some(clients);
+                    listeners.doors = given.doors;
+                    (listeners.predecessor, listeners.leftover) = self.speak(given.predecessor);
+                    return Ok(());
+                }
+                Err(error) => debug!(%error, "Cannot listen yet"),
+            }
         }
-        Err(error) => Err(error).context("cannot listen for clients (--http and --https name other places)"),
+    }
+
+    /// What whoever serves there gives, and whether the addresses are to be shared with it: in a pod there may always be
+    /// one that has not answered.
+    async fn ask(&self) -> (Given, bool) {
+        if !self.take_over {
+            return (Given::default(), self.is_pod);
+        }
+        let addrs: Vec<SocketAddr> = self.endpoints.iter().map(|endpoint| endpoint.addr).collect();
+        match handover::ask(&addrs).await {
+            Asked::Nobody => (Given::default(), self.is_pod),
+            Asked::Failed(why) => {
+                warn!(
+                    why,
+                    "Listens beside the process that serves: connections that wait there when it ends may be lost"
+                );
+                (Given::default(), true)
+            }
+            Asked::Taken(sockets, predecessor, session) => {
+                info!(sockets = sockets.iter().map(|some| some.fds.len()).sum::<usize>(), "Took over the listeners");
+                let predecessor = Some((predecessor, session));
+                (Given { predecessor, ..Given::of(sockets) }, self.is_pod)
+            }
+        }
+    }
+
+    /// Binds what was not given. The inner error is one to be tried again after, the outer one ends the process.
+    fn bind(&self, mut given: Given, shared: bool) -> anyhow::Result<Result<(proxy::Bound, Given), BindError>> {
+        let clients = std::mem::take(&mut given.clients);
+        match proxy::Bound::complete(clients, &self.endpoints, self.workers, shared) {
+            Ok(clients) => Ok(Ok((clients, given))),
+            Err(error) if self.is_pod => Ok(Err(error)),
+            Err(error) => Err(error).context("cannot listen for clients (--http and --https name other places)"),
+        }
+    }
+
+    /// From now on the predecessor hears of this process, and nobody listens for long where only that one did.
+    fn speak(&self, predecessor: Option<(Predecessor, Session)>) -> (Option<Before>, watch::Receiver<Duty>) {
+        let (relieve, leftover) = watch::channel(Duty::Active);
+        let before = predecessor.map(|(predecessor, session)| {
+            let readiness = self.readiness.clone();
+            let session = telemetry::spawn("predecessor", async move {
+                session.run(readiness).await;
+                // whoever still comes there is the last
+                relieve.send_replace(Duty::Relieved);
+            });
+            Before { predecessor, session }
+        });
+        (before, leftover)
+    }
+
+    fn bind_admin(&self, given: Vec<TcpListener>) -> anyhow::Result<Admin> {
+        let bound = match admin::Bound::complete(given, &self.admin) {
+            Ok(bound) => Some(bound),
+            Err((addr, error)) if self.is_pod => {
+                warn!(%addr, %error, "Cannot listen for admin requests yet, trying again");
+                None
+            }
+            Err((addr, error)) => {
+                return Err(error)
+                    .with_context(|| format!("cannot listen for admin requests on {addr} (--admin changes it)"));
+            }
+        };
+        Ok(Admin { wanted: self.admin.clone(), bound })
     }
 }
 
-/// Tries until it works.
-pub(super) async fn retry(endpoints: &[proxy::Endpoint], workers: usize) -> proxy::Bound {
-    let mut backoff = Backoff::new(TRIES.0, TRIES.1);
-    loop {
-        tokio::time::sleep(backoff.next_wait()).await;
-        // in a pod the port is shared with a predecessor of ours
-        if let Ok(bound) = proxy::Bound::bind(endpoints, workers, true) {
-            return bound;
+impl Given {
+    fn of(sockets: Vec<Sockets>) -> Given {
+        let mut given = Given::default();
+        for some in sockets {
+            let addr = some.address();
+            let Sockets { kind, addr: name, fds } = some;
+            let clients = |endpoint, fds: Vec<OwnedFd>| Inherited {
+                endpoint,
+                sockets: fds.into_iter().map(Into::into).collect(),
+            };
+            match (kind, addr) {
+                (Kind::Http, Some(addr)) => given.clients.push(clients(Endpoint::http(addr), fds)),
+                (Kind::Https, Some(addr)) => given.clients.push(clients(Endpoint::https(addr), fds)),
+                (Kind::Admin, _) => given.admin.extend(fds.into_iter().map(TcpListener::from)),
+                (Kind::Handover, _) => given.doors.extend(fds.into_iter().map(|fd| (name.clone(), fd))),
+                (Kind::Http | Kind::Https | Kind::Unknown, _) => {}
+            }
         }
+        given
     }
-}
-
-/// The first try at the admin addresses.
-pub(super) fn admin(wanted: &[SocketAddr], is_pod: bool) -> anyhow::Result<Admin> {
-    let bound = match admin::Bound::bind(wanted) {
-        Ok(bound) => Some(bound),
-        Err((addr, error)) if is_pod => {
-            warn!(%addr, %error, "Cannot listen for admin requests yet, trying again");
-            None
-        }
-        Err((addr, error)) => {
-            return Err(error)
-                .with_context(|| format!("cannot listen for admin requests on {addr} (--admin changes it)"));
-        }
-    };
-    Ok(Admin { wanted: wanted.to_vec(), bound })
 }
 
 impl Admin {

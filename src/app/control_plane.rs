@@ -1,19 +1,19 @@
 //! The control plane's thread: the source of the routes and the admin surface on a runtime of their own, so that neither
 //! waits for the data plane nor makes it wait. The door is [`ControlPlane::start`].
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::{oneshot, watch};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::bind::Admin;
 use super::feed::{Feed, Routes};
 use super::{Process, system};
 use crate::admin;
 use crate::control::leader;
+use crate::lifecycle::handover::{Duty, Kind, Stock};
 use crate::lifecycle::{Readiness, Stage};
 use crate::proxy::Endpoint;
 use crate::telemetry;
@@ -29,18 +29,21 @@ pub(super) struct ControlPlane {
     /// Resolves when the thread has let go of the other end.
     ended: oneshot::Receiver<()>,
     stop: Option<oneshot::Sender<()>>,
-    admin_addrs: Vec<SocketAddr>,
+    open: Option<oneshot::Sender<Opened>>,
+}
+
+/// What the admin surface answers on, and what it tells of the listeners.
+pub(super) struct Opened {
+    pub(super) admin: Admin,
+    pub(super) endpoints: Vec<Endpoint>,
+    /// Where copies of its sockets go, for a successor.
+    pub(super) stock: Stock,
 }
 
 impl ControlPlane {
     /// Starts the thread.
-    pub(super) fn start(
-        process: &Process,
-        routes: Routes,
-        admin: Admin,
-        endpoints: &[Endpoint],
-    ) -> anyhow::Result<ControlPlane> {
-        let admin_addrs = admin.bound.as_ref().map(|bound| bound.local_addrs()).unwrap_or_default();
+    pub(super) fn start(process: &Process, routes: Routes) -> anyhow::Result<ControlPlane> {
+        let (open, opened) = oneshot::channel();
         let (tell_namespace, namespace) = oneshot::channel();
         let (tell_fault, fault) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -50,8 +53,8 @@ impl ControlPlane {
         let about = About {
             readiness: process.readiness.clone(),
             stage: process.lifecycle.stage(),
+            duty: process.lifecycle.duty().subscribe(),
             metrics: process.metrics.clone(),
-            endpoints: endpoints.to_vec(),
             started: process.started,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -64,7 +67,7 @@ impl ControlPlane {
                 runtime.block_on(async {
                     let mut source = telemetry::spawn("routes", feed.run());
                     let probes = telemetry::spawn("probe", probes(about.readiness.clone()));
-                    let admin = telemetry::spawn("admin", about.answer(admin));
+                    let admin = telemetry::spawn("admin", about.answer(opened));
                     let fault = tokio::select! {
                         _ = stopped => None,
                         ended = &mut source => Some(ended.unwrap_or_else(|error| error.into())),
@@ -83,12 +86,15 @@ impl ControlPlane {
                 drop((runtime, alive));
             })
             .context("no thread for the control plane")?;
-        Ok(ControlPlane { namespace: Some(namespace), fault, ended, stop: Some(stop), admin_addrs })
+        Ok(ControlPlane { namespace: Some(namespace), fault, ended, stop: Some(stop), open: Some(open) })
     }
 
-    /// Where the admin surface listens; nothing while, in a pod, it is still tried.
-    pub(super) fn admin_addrs(&self) -> &[SocketAddr] {
-        &self.admin_addrs
+    /// The admin surface may answer. Only the first call counts.
+    pub(super) fn open(&mut self, opened: Opened) {
+        if let Some(open) = self.open.take() {
+            // an error means that the thread has ended, which is told as a fault
+            let _ = open.send(opened);
+        }
     }
 
     /// The namespace in which a Service without one is looked for.
@@ -129,15 +135,17 @@ async fn probes(readiness: Readiness) -> anyhow::Error {
 struct About {
     readiness: Readiness,
     stage: watch::Receiver<Stage>,
+    duty: watch::Receiver<Duty>,
     metrics: Arc<Metrics>,
-    endpoints: Vec<Endpoint>,
     started: Instant,
 }
 
 impl About {
     /// Answers until the runtime ends.
-    async fn answer(self, admin: Admin) -> anyhow::Error {
-        let About { readiness, stage, metrics, endpoints, started } = self;
+    async fn answer(self, opened: oneshot::Receiver<Opened>) -> anyhow::Error {
+        let About { readiness, stage, duty, metrics, started } = self;
+        // without a word there will be none: the process ends
+        let Ok(Opened { admin, endpoints, stock }) = opened.await else { return std::future::pending().await };
         let bound = admin.get().await;
         let mut listeners: Vec<_> = endpoints
             .into_iter()
@@ -147,8 +155,14 @@ impl About {
             info!(listener = "admin", %addr, "Listening");
             listeners.push(("admin".to_owned(), addr));
         }
+        for listener in bound.listeners() {
+            let added = listener.local_addr().and_then(|addr| stock.add(Kind::Admin, addr, [listener]));
+            if let Err(error) = added {
+                warn!(%error, "A successor will not get an admin address");
+            }
+        }
         let setup = admin::Setup { readiness, stage, metrics, listeners, started };
-        match bound.run(setup, std::future::pending()).await {
+        match bound.run(setup, duty, std::future::pending()).await {
             Ok(()) => anyhow::anyhow!("the admin surface has ended without being asked to"),
             Err(error) => anyhow::Error::from(error).context("the admin surface cannot run"),
         }

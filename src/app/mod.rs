@@ -9,24 +9,25 @@ mod control_plane;
 mod dns;
 mod feed;
 mod leading;
+mod serving;
 mod settings;
+mod starting;
 mod system;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
-use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::certs::Store;
 use crate::config::CloudflareNetworks;
-use crate::lifecycle::{Ended, Lifecycle, Readiness, Signal, Signals};
+use crate::lifecycle::handover::Stock;
+use crate::lifecycle::{Ended, Lifecycle, Readiness, Signals};
 use crate::proxy::Endpoint;
 use crate::published;
-use crate::routing::RouteTable;
 use crate::telemetry::lines::Lines;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, LogFormat};
@@ -35,11 +36,10 @@ use crate::{proxy, upstream};
 pub use dns::{Dns, DnsError, Kept, apply as dns_apply, plan as dns_plan, release as dns_release};
 pub use settings::{DnsSettings, Ending, Serve, Source};
 
-use control_plane::ControlPlane;
+use bind::Wanted;
 use feed::Routes;
-
-/// Workers that are cut get this long to notice.
-const CUT: Duration = Duration::from_secs(1);
+use serving::{End, Serving};
+use starting::{Beginning, begin};
 
 /// Where the process can be reached, told once everything is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Listening {
 impl Listening {
     fn of(bound: &proxy::Bound, admin: &[SocketAddr]) -> Listening {
         let of = |tls| {
-            let endpoints = bound.endpoints().iter().filter(move |endpoint| endpoint.tls == tls);
+            let endpoints = bound.endpoints().into_iter().filter(move |endpoint| endpoint.tls == tls);
             endpoints.map(|endpoint| endpoint.addr).collect()
         };
         Listening { http: of(false), https: of(true), admin: admin.to_vec() }
@@ -91,6 +91,8 @@ struct Process {
     readiness: Readiness,
     lifecycle: Lifecycle,
     metrics: Arc<Metrics>,
+    /// Copies of its listeners, for a successor.
+    stock: Stock,
     is_pod: bool,
     started: Instant,
 }
@@ -101,6 +103,7 @@ fn start(serve: Serve, listening: impl FnOnce(&Listening)) -> anyhow::Result<Exi
         lifecycle: Lifecycle::new(&readiness),
         readiness,
         metrics: Metrics::new(),
+        stock: Stock::default(),
         is_pod: system::is_pod(),
         started: Instant::now(),
     };
@@ -135,6 +138,7 @@ async fn supervise(
         workers,
         state_dir,
         secret_dir,
+        take_over,
         allow_local_backends,
         cluster_domain,
         resolver,
@@ -145,17 +149,18 @@ async fn supervise(
         ending,
     } = serve;
     let mut signals = Signals::of_system().context("no signal handlers")?;
-    let listeners_up = process.readiness.condition("listeners");
-    let workers = workers.unwrap_or_else(system::workers);
     let (writer, reader) = published::channel(None);
     // handshakes that come before the first certificates are told that there are none
     let (certificates_to, certificates) = published::channel(Some(Arc::new(Store::default())));
     let (cloudflare_to, cloudflare) = published::channel(Some(Arc::new(CloudflareNetworks::default())));
-    // outside a pod a port that is taken or forbidden is told before anything is started
-    let endpoints: Vec<Endpoint> =
-        http.into_iter().map(Endpoint::http).chain(https.into_iter().map(Endpoint::https)).collect();
-    let bound = bind::first(&endpoints, workers, process.is_pod)?;
-    let admin = bind::admin(&admin, process.is_pod)?;
+    let wanted = Wanted {
+        endpoints: http.into_iter().map(Endpoint::http).chain(https.into_iter().map(Endpoint::https)).collect(),
+        admin,
+        workers: workers.unwrap_or_else(system::workers),
+        is_pod: process.is_pod,
+        take_over: take_over.unwrap_or(process.is_pod),
+        readiness: process.readiness.clone(),
+    };
     let routes = Routes {
         source,
         namespace,
@@ -168,106 +173,30 @@ async fn supervise(
         machine,
         cloudflare: cloudflare_to,
     };
-    let reached = bound.as_ref().map_or(&*endpoints, |bound| bound.endpoints()).to_vec();
-    let mut control = ControlPlane::start(process, routes, admin, &reached)?;
-
     let upstream = system::upstream_settings(cluster_domain, resolver, allow_local_backends)?;
-    let awaited = async {
-        let namespace = control.namespace().await?;
-        let bound = match bound {
-            Some(bound) => bound,
-            None => bind::retry(&endpoints, workers).await,
-        };
-        Ok::<_, anyhow::Error>((namespace, bound))
+    let Some(Beginning { control, namespace, listeners, bound }) =
+        begin(process, &wanted, routes, &mut signals).await?
+    else {
+        return Ok(Ended::Drained);
     };
-    let (namespace, bound) = tokio::select! {
-        awaited = awaited => awaited?,
-        _ = signals.next() => {
-            process.lifecycle.stop();
-            control.stop().await;
-            return Ok(Ended::Drained);
-        }
-    };
-    let places = Listening::of(&bound, control.admin_addrs());
     let setup = proxy::Setup {
         routes: reader.clone(),
         certificates,
         cloudflare,
-        https_port: places.https.first().map(SocketAddr::port),
+        https_port: bound.endpoints().iter().find(|endpoint| endpoint.tls).map(|endpoint| endpoint.addr.port()),
         metrics: process.metrics.clone(),
         lines: Some(lines.clone()),
         stage: process.lifecycle.stage(),
+        duty: process.lifecycle.duty().subscribe(),
+        leftover: listeners.leftover.clone(),
         connections: system::connections(),
         loop_id: system::loop_id(&namespace, process.is_pod),
         upstream: upstream::Settings { namespace, ..upstream },
     };
-    let running = proxy::start(bound, &setup)?;
-    drop(setup);
+    let end = End { control, routes: reader, ending };
+    let places = Listening::of(&bound, &listeners.admin_addrs);
+    let serving = Serving::start(process, bound, setup, listeners, end)?;
     places.tell();
-    listeners_up.set(true);
     listening(&places);
-    serve_until_the_end(process, signals, control, running, reader, ending).await
-}
-
-/// From the first client to the last.
-async fn serve_until_the_end(
-    process: &Process,
-    mut signals: Signals,
-    mut control: ControlPlane,
-    running: proxy::Running,
-    mut routes: published::Reader<RouteTable>,
-    ending: Ending,
-) -> anyhow::Result<Ended> {
-    let (gone, drained) = oneshot::channel();
-    let workers = async move {
-        let result = running.join().await;
-        let _ = gone.send(());
-        result
-    };
-    let lame_duck = |signal| match signal {
-        Signal::Terminate if process.is_pod => {
-            routes.load().map_or(Duration::ZERO, |table| table.settings().drain.lame_duck)
-        }
-        _ => Duration::ZERO,
-    };
-    let drained = async {
-        let _ = drained.await;
-    };
-    let end = async {
-        match ending {
-            Ending::Orderly => process.lifecycle.run(&mut signals, lame_duck, drained).await,
-            Ending::AtOnce => {
-                signals.next().await;
-                process.lifecycle.stop();
-                Ended::Drained
-            }
-        }
-    };
-    tokio::pin!(workers, end);
-    let mut result = None;
-    let ended = loop {
-        tokio::select! {
-            biased;
-            ended = &mut end => break Ok(ended),
-            fault = control.fault() => break Err(fault),
-            joined = &mut workers, if result.is_none() => {
-                if process.lifecycle.is_serving() {
-                    let unasked = || anyhow::anyhow!("the workers have ended without being asked to");
-                    break Err(joined.map_or_else(Into::into, |()| unasked()));
-                }
-                result = Some(joined);
-            }
-        }
-    };
-    process.lifecycle.stop();
-    if let Ok(Ended::AtOnce(_)) = ended {
-        return ended;
-    }
-    if result.is_none() && ended.is_ok() {
-        result = tokio::time::timeout(CUT, workers).await.ok();
-    }
-    control.stop().await;
-    let ended = ended?;
-    result.transpose()?;
-    Ok(ended)
+    serving.until_the_end(process, signals).await
 }

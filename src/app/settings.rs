@@ -27,6 +27,8 @@ pub struct Serve {
     pub state_dir: Option<PathBuf>,
     /// Where the last good certificates are kept; a folder on a tmpfs.
     pub secret_dir: Option<PathBuf>,
+    /// Whether a process that serves at the same addresses is asked for its listeners; `None` = in a pod.
+    pub take_over: Option<bool>,
     /// Whether routes may lead to this machine itself.
     pub allow_local_backends: bool,
     /// DNS domain of the cluster; `None` = what resolv.conf tells.

@@ -19,6 +19,8 @@ Examples:
     gatepost serve --routes routes.yaml --http 127.0.0.1:8080
   On a laptop, routes from a cluster
     gatepost serve --kubeconfig ~/.kube/config --config-map web/routes --http 127.0.0.1:8080
+  Replace a gatepost that serves there, without a failed request; it drains and ends by itself
+    gatepost serve --routes routes.yaml --http 127.0.0.1:8080 --take-over
   See what the DNS sync would do, without doing it
     gatepost serve --dns-name kubernetes.example.com --dry-run
 
@@ -68,6 +70,11 @@ pub(super) struct Serve {
     /// Keep the last good certificates here, for the same; refused unless it is a tmpfs
     #[arg(long, value_name = "DIR", env = "GATEPOST_SECRET_DIR")]
     secret_dir: Option<PathBuf>,
+
+    /// Ask a gatepost that serves at the same addresses for its listeners, so that no client notices the change; it ends
+    /// by itself [default: on in a pod]
+    #[arg(long, value_name = "BOOL", env = "GATEPOST_TAKE_OVER", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    take_over: Option<bool>,
 
     /// A ConfigMap may name backends on this machine itself (a file given with --routes always may)
     #[arg(long, env = "GATEPOST_ALLOW_LOCAL_BACKENDS", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true)]
@@ -146,6 +153,7 @@ impl Serve {
             workers,
             state_dir,
             secret_dir,
+            take_over,
             allow_local_backends,
             cluster_domain,
             resolver,
@@ -171,6 +179,7 @@ impl Serve {
             workers: workers.map(usize::from),
             state_dir,
             secret_dir,
+            take_over,
             cluster_domain,
             resolver,
             log: log.map(Into::into),

@@ -162,7 +162,7 @@ impl Writer {
             pod: self.node.pod.clone(),
             generation: *self.generation.borrow_and_update(),
             certificates: format!("{:016x}", *self.digest.borrow_and_update()),
-            draining: *self.stage.borrow_and_update() != Stage::Serving,
+            draining: is_leaving(*self.stage.borrow_and_update(), self.written.as_ref()),
             at: now(),
         }
     }
@@ -189,6 +189,15 @@ impl Entry {
     /// But for the time.
     fn says_the_same(&self, other: &Entry) -> bool {
         *self == Entry { at: self.at, ..other.clone() }
+    }
+}
+
+/// Whether the node is about to have no proxy. Where a successor has the listeners it keeps one, to the last.
+fn is_leaving(stage: Stage, written: Option<&Entry>) -> bool {
+    match stage {
+        Stage::Serving | Stage::HandingOver | Stage::Draining { has_successor: true, .. } => false,
+        Stage::LameDuck | Stage::Draining { has_successor: false, .. } => true,
+        Stage::Stopped => written.is_some_and(|written| written.draining),
     }
 }
 
@@ -297,6 +306,26 @@ mod tests {
         let wanted =
             r#"{"pod":"gatepost-x","generation":7,"certificates":"00000000000000ff","draining":false,"at":1750000000}"#;
         assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn a_node_drains_when_its_proxy_goes_and_nobody_takes_its_place() {
+        let now = std::time::Instant::now();
+        let draining = |has_successor| Stage::Draining { requests_until: now, tunnels_until: now, has_successor };
+        let of = |stages: &[Stage]| {
+            stages.iter().fold(entry("gatepost-x", false), |before, stage| {
+                let draining = is_leaving(*stage, Some(&before));
+                Entry { draining, ..before }
+            })
+        };
+        for (stages, drains) in [
+            (&[Stage::Serving, Stage::HandingOver][..], false),
+            (&[Stage::HandingOver, draining(true), Stage::Stopped], false),
+            (&[Stage::HandingOver, Stage::LameDuck], true),
+            (&[Stage::Serving, draining(false), Stage::Stopped], true),
+        ] {
+            assert_eq!(of(stages).draining, drains, "{stages:?}");
+        }
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn settings(http: SocketAddr, https: SocketAddr, routes: PathBuf, dns: DnsSettin
         workers: None,
         state_dir: None,
         secret_dir: None,
+        take_over: Some(false),
         allow_local_backends: true,
         cluster_domain: None,
         resolver: None,

@@ -13,4 +13,4 @@ mod stages;
 pub use leadership::{Leadership, Lost, Permit, Right};
 pub use readiness::{Condition, Readiness};
 pub use signals::{Signal, Signals};
-pub use stages::{Ended, Lifecycle, REQUESTS, Stage, TUNNELS};
+pub use stages::{Ended, Farewell, Lifecycle, Open, REQUESTS, Stage, TUNNELS, Times};

@@ -1,4 +1,13 @@
 //! The stages of the process and the order in which it ends. The door is [`Lifecycle::run`].
+//!
+//! ```text
+//!   serving ─► handing over ─► draining with a successor ─► stopped
+//!      │            │ the successor dies
+//!      │            ▼
+//!      └──────► lame duck ───► draining ──────────────────► stopped
+//! ```
+
+mod progress;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -6,20 +15,29 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::info;
 
+use super::handover::{Duty, Succession, Successor, WELL};
 use super::{Condition, Readiness, Signal, Signals};
 
-/// How long requests may go on once the listeners are closed.
+pub use progress::Open;
+
+/// How long requests may go on once the listeners are closed and no successor has them.
 pub const REQUESTS: Duration = Duration::from_secs(20);
 /// How long tunnels may go on once the listeners are closed and no successor has them.
 pub const TUNNELS: Duration = Duration::from_secs(5);
 /// What those that drain get to notice that their time is over.
 const SLACK: Duration = Duration::from_secs(1);
+/// What a pod is given between its signal and its end: `terminationGracePeriodSeconds` in `deploy/`.
+const GRACE: Duration = Duration::from_secs(330);
+/// Of that, what is left for the control plane, the access log and the exit.
+const LAST: Duration = Duration::from_secs(10);
 
 /// Where the process stands. It only ever moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// All is as it should be.
+    /// All is as it should be. Perhaps another process accepts in place of this one.
     Serving,
+    /// This process is to end, and another one that accepts has to show first that it does well.
+    HandingOver,
     /// Not ready any more, so that whoever sends clients lets go, but everything is served as before.
     LameDuck,
     /// Listeners are closed; connections are told to end and do so when their request is done.
@@ -28,6 +46,8 @@ pub enum Stage {
         requests_until: Instant,
         /// Tunnels that are not done by then are cut.
         tunnels_until: Instant,
+        /// Another process accepts new connections, so nobody has to hurry.
+        has_successor: bool,
     },
     /// Whatever still runs ends now.
     Stopped,
@@ -38,6 +58,7 @@ impl Stage {
     pub fn name(self) -> &'static str {
         match self {
             Stage::Serving => "serving",
+            Stage::HandingOver => "handingOver",
             Stage::LameDuck => "lameDuck",
             Stage::Draining { .. } => "draining",
             Stage::Stopped => "stopped",
@@ -54,10 +75,33 @@ pub enum Ended {
     AtOnce(Signal),
 }
 
+/// What the end depends on.
+#[derive(Debug)]
+pub struct Farewell<T, D, O> {
+    /// Whether whoever runs the process ends it when it is to end, and starts it again when it ends by itself.
+    pub is_pod: bool,
+    /// What the configuration says at the moment when it is asked.
+    pub times: T,
+    /// Is done when no connection is left.
+    pub drained: D,
+    /// What is still open.
+    pub open: O,
+}
+
+/// What the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// How long to serve on when the node loses its proxy.
+    pub lame_duck: Duration,
+    /// How long tunnels may go on when a successor has the listeners.
+    pub tunnels: Duration,
+}
+
 /// The one that moves the process from stage to stage.
 #[derive(Debug)]
 pub struct Lifecycle {
     stage: watch::Sender<Stage>,
+    duty: watch::Sender<Duty>,
     staying: Condition,
 }
 
@@ -66,7 +110,7 @@ impl Lifecycle {
     pub fn new(readiness: &Readiness) -> Lifecycle {
         let staying = readiness.condition("not shutting down");
         staying.set(true);
-        Lifecycle { stage: watch::Sender::new(Stage::Serving), staying }
+        Lifecycle { stage: watch::Sender::new(Stage::Serving), duty: watch::Sender::new(Duty::Active), staying }
     }
 
     /// For whoever must act when the process ends.
@@ -74,42 +118,106 @@ impl Lifecycle {
         self.stage.subscribe()
     }
 
+    /// Whether this process accepts: whoever hands over writes it, whoever listens follows it.
+    pub fn duty(&self) -> &watch::Sender<Duty> {
+        &self.duty
+    }
+
     /// Whether nobody has asked for the end yet.
     pub fn is_serving(&self) -> bool {
         *self.stage.borrow() == Stage::Serving
     }
 
-    /// Waits for a signal and then ends in order: not ready, serve on for what `lame_duck` says at that moment, drain
-    /// until `drained` is done or time is over, stop. A second signal, at any point, ends at once.
-    pub async fn run(
+    /// Waits for a signal, or outside a pod for a successor that does well, and then ends in order. With a successor:
+    /// drain for as long as the configuration says. Without one: not ready, serve on, drain in little time. Then stop. A
+    /// second signal, at any point, ends at once.
+    pub async fn run<T, D, O>(
         &self,
         signals: &mut Signals,
-        lame_duck: impl FnOnce(Signal) -> Duration,
-        drained: impl Future<Output = ()>,
-    ) -> Ended {
-        let signal = signals.next().await;
+        succession: &mut Succession,
+        farewell: Farewell<T, D, O>,
+    ) -> Ended
+    where
+        T: FnMut() -> Times,
+        D: Future<Output = ()>,
+        O: Fn() -> Open,
+    {
+        let signal = tokio::select! {
+            signal = signals.next() => Some(signal),
+            () = succession.confirmed(), if !farewell.is_pod => None,
+        };
         self.staying.set(false);
         tokio::select! {
             again = signals.next() => Ended::AtOnce(again),
-            () = self.end(lame_duck(signal), drained) => Ended::Drained,
+            () = self.end(signal, succession, farewell) => Ended::Drained,
         }
     }
 
-    async fn end(&self, lame_duck: Duration, drained: impl Future<Output = ()>) {
+    async fn end<T, D, O>(&self, signal: Option<Signal>, succession: &mut Succession, farewell: Farewell<T, D, O>)
+    where
+        T: FnMut() -> Times,
+        D: Future<Output = ()>,
+        O: Fn() -> Open,
+    {
+        let Farewell { is_pod, mut times, drained, open } = farewell;
+        let began = Instant::now();
+        let lame_duck = if is_pod && signal == Some(Signal::Terminate) { times().lame_duck } else { Duration::ZERO };
         tokio::pin!(drained);
-        let mut is_drained = false;
-        if !lame_duck.is_zero() {
-            info!(seconds = lame_duck.as_secs(), "Shutting down, serving on so that clients can let go");
-            self.stage.send_replace(Stage::LameDuck);
-            is_drained = tokio::time::timeout(lame_duck, &mut drained).await.is_ok();
-        }
-        let now = Instant::now();
-        info!("Closing the listeners, requests in progress are finished");
-        self.stage.send_replace(Stage::Draining { requests_until: now + REQUESTS, tunnels_until: now + TUNNELS });
-        if !is_drained {
-            let _ = tokio::time::timeout(REQUESTS + SLACK, &mut drained).await;
+        let parted = tokio::select! {
+            () = &mut drained => None,
+            has_successor = self.part(succession, lame_duck) => Some(has_successor),
+        };
+        succession.leave().await;
+        if let Some(has_successor) = parted {
+            let (requests, tunnels) = if has_successor {
+                let grace = if is_pod { GRACE.saturating_sub(began.elapsed() + LAST) } else { Duration::MAX };
+                let tunnels = times().tunnels.min(grace);
+                info!(seconds = tunnels.as_secs(), "The successor has the listeners, what is open may go on");
+                (tunnels.max(REQUESTS), tunnels)
+            } else {
+                info!("Closing the listeners, requests in progress are finished");
+                (REQUESTS, TUNNELS)
+            };
+            let now = Instant::now();
+            let (requests_until, tunnels_until) = (now + requests, now + tunnels);
+            self.stage.send_replace(Stage::Draining { requests_until, tunnels_until, has_successor });
+            progress::watch(&mut drained, requests + SLACK, open).await;
         }
         self.stop();
+    }
+
+    /// Serves on until the listeners may be let go of; whether a successor has them then.
+    async fn part(&self, succession: &mut Succession, lame_duck: Duration) -> bool {
+        if succession.is_stood_by() {
+            self.stage.send_replace(Stage::HandingOver);
+            if succession.take_back().await {
+                return true;
+            }
+        }
+        let until = tokio::time::Instant::now() + lame_duck;
+        loop {
+            match succession.successor() {
+                Successor::Confirmed => return true,
+                Successor::Probation => {
+                    info!("Shutting down once the successor has shown that it does well");
+                    self.stage.send_if_modified(|stage| forward(stage, Stage::HandingOver));
+                    let decided = succession.changed_from(Successor::Probation);
+                    if tokio::time::timeout(WELL, decided).await.is_err() {
+                        return true;
+                    }
+                }
+                Successor::None => {
+                    if lame_duck.is_zero() {
+                        return false;
+                    }
+                    info!(seconds = lame_duck.as_secs(), "Shutting down, serving on so that clients can let go");
+                    self.stage.send_if_modified(|stage| forward(stage, Stage::LameDuck));
+                    if tokio::time::timeout_at(until, succession.changed_from(Successor::None)).await.is_err() {
+                        return false;
+                    }
+                }
+            }
+        }
     }
 
     /// Straight to the last stage, for an end that no signal asked for.
@@ -117,6 +225,14 @@ impl Lifecycle {
         self.staying.set(false);
         self.stage.send_replace(Stage::Stopped);
     }
+}
+
+fn forward(stage: &mut Stage, to: Stage) -> bool {
+    let is_forward = *stage < to;
+    if is_forward {
+        *stage = to;
+    }
+    is_forward
 }
 
 #[cfg(test)]

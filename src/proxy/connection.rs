@@ -10,13 +10,14 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::client::Client;
 use super::clients::Place;
 use super::service::{Arrival, Peer};
 use super::worker::Worker;
 use super::{forwarded, http1, http2, proxy_protocol, tls};
+use crate::lifecycle::handover::Duty;
 use crate::wire::{Http1, Phase, Side, Stream};
 
 /// How long a client may take for the first head of its connection, and for the rest of each later one.
@@ -33,19 +34,69 @@ pub(super) struct Listener {
     pub(super) metric: usize,
     /// They begin with a handshake.
     pub(super) tls: bool,
+    /// Only a predecessor was to listen there.
+    pub(super) is_leftover: bool,
 }
 
-/// Accepts until told to close; then takes what already waits in the queue, so that nobody who was let in is reset.
-pub(super) async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Listener, closing: Rc<Notify>) {
+/// Accepts while it is this process's duty, until told to close; then takes what already waits in the queue, so that
+/// nobody who was let in is reset. On standby the socket is kept and not looked at.
+pub(super) async fn accept(
+    worker: Rc<Worker>,
+    mut socket: std::net::TcpListener,
+    listener: Listener,
+    closing: Rc<Notify>,
+    mut duty: watch::Receiver<Duty>,
+) -> io::Result<Left> {
     let mut closing = std::pin::pin!(closing.notified());
     while !worker.is_draining() {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut closing => break,
-            accepted = socket.accept() => accepted,
-        };
-        match accepted {
-            Ok((socket, addr)) => open(&worker, socket, addr, listener),
+        let now = *duty.borrow_and_update();
+        match now {
+            Duty::Relieved => return Ok(Left::Relieved),
+            Duty::Standby => tokio::select! {
+                biased;
+                () = &mut closing => return Ok(Left::Closed),
+                () = changed(&mut duty) => {}
+            },
+            Duty::Active => {
+                let active = TcpListener::from_std(socket)?;
+                let is_closing = tokio::select! {
+                    biased;
+                    () = &mut closing => true,
+                    () = changed(&mut duty) => false,
+                    () = take_in(&worker, &active, listener) => true,
+                };
+                if is_closing || *duty.borrow() == Duty::Relieved {
+                    take_rest(&worker, &active, listener).await;
+                    return Ok(if is_closing { Left::Closed } else { Left::Relieved });
+                }
+                socket = active.into_std()?;
+            }
+        }
+    }
+    Ok(Left::Closed)
+}
+
+/// Why an accept loop has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The worker ends.
+    Closed,
+    /// Nobody needs this socket here any more.
+    Relieved,
+}
+
+/// Waits for news; for ever when there can be none.
+async fn changed(duty: &mut watch::Receiver<Duty>) {
+    if duty.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Lets in whoever comes. It has no end; dropped, it has lost nobody.
+async fn take_in(worker: &Rc<Worker>, socket: &TcpListener, listener: Listener) {
+    loop {
+        match socket.accept().await {
+            Ok((socket, addr)) => open(worker, socket, addr, listener),
             Err(error) if is_exhausted(&error) => {
                 worker.metrics.refused("descriptors");
                 tokio::time::sleep(EXHAUSTED).await;
@@ -54,11 +105,15 @@ pub(super) async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Li
             Err(_) => {}
         }
     }
+}
+
+/// Lets in whoever waits already.
+async fn take_rest(worker: &Rc<Worker>, socket: &TcpListener, listener: Listener) {
     // one look at the sockets, so that tokio knows of those who came meanwhile
     tokio::task::yield_now().await;
     poll_fn(|cx| {
         while let Poll::Ready(Ok((accepted, addr))) = socket.poll_accept(cx) {
-            open(&worker, accepted, addr, listener);
+            open(worker, accepted, addr, listener);
         }
         Poll::Ready(())
     })
@@ -206,7 +261,7 @@ async fn speaks_http2(client: &mut Client, worker: &Worker) -> Option<bool> {
     let Client { side: Side::Http1(http1), deadline, .. } = client else { return None };
     poll_fn(|cx| {
         let stream = http1.stream();
-        if deadline.poll_expired(cx).is_ready() || (worker.is_draining() && stream.is_silent()) {
+        if deadline.poll_expired(cx).is_ready() || (worker.closes_silent() && stream.is_silent()) {
             return Poll::Ready(None);
         }
         loop {

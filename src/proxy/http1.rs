@@ -44,7 +44,7 @@ async fn next(worker: &Rc<Worker>, client: &mut Client, first: bool) -> Option<N
     if http1.stream().input().is_empty() {
         http1.stream().release();
         if !first {
-            deadline.arm(Phase::Idle, worker.limits().keep_alive);
+            deadline.arm(Phase::Idle, worker.keep_alive());
         }
     } else {
         http1.stream().rest();
@@ -57,7 +57,7 @@ async fn next(worker: &Rc<Worker>, client: &mut Client, first: bool) -> Option<N
             return Poll::Ready(if silent { None } else { Some(Err(Blame::Slow)) });
         }
         // between requests, and only there, a connection ends without a word
-        if worker.is_draining() && http1.stream().is_silent() {
+        if worker.closes_silent() && http1.stream().is_silent() {
             return Poll::Ready(None);
         }
         let head = exchange.get_or_insert_with(|| worker.take_exchange());

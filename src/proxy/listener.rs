@@ -1,6 +1,7 @@
-//! Listening sockets: every worker its own, on the same addresses (SO_REUSEPORT), bound once per process.
+//! Listening sockets: every worker its own, on the same addresses (SO_REUSEPORT), bound once per process or taken from
+//! the one before it.
 //!
-//! One door: [`Bound::bind`].
+//! Doors: [`Bound::bind`], and [`Bound::complete`] where there was one before.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -22,8 +23,33 @@ pub struct Endpoint {
 /// The sockets of all workers, bound and listening.
 #[derive(Debug)]
 pub struct Bound {
-    endpoints: Vec<Endpoint>,
-    workers: Vec<Vec<TcpListener>>,
+    places: Vec<Place>,
+    workers: Vec<Vec<Owned>>,
+}
+
+/// Where all workers listen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) endpoint: Endpoint,
+    /// Only a predecessor was to listen there: for as long as it has copies of the sockets, clients still come.
+    pub(super) is_leftover: bool,
+}
+
+/// One worker's socket.
+#[derive(Debug)]
+pub(super) struct Owned {
+    /// Its place by number.
+    pub(super) place: usize,
+    pub(super) socket: TcpListener,
+}
+
+/// Sockets of a predecessor.
+#[derive(Debug)]
+pub struct Inherited {
+    /// Where, and what clients of the predecessor begin with.
+    pub endpoint: Endpoint,
+    /// One or more on the same address.
+    pub sockets: Vec<TcpListener>,
 }
 
 /// An address could not be bound.
@@ -67,38 +93,105 @@ impl Bound {
     /// # Errors
     /// See [`BindError`].
     pub fn bind(endpoints: &[Endpoint], workers: usize, shared: bool) -> Result<Self, BindError> {
-        let mut bound = Bound { endpoints: Vec::new(), workers: (0..workers.max(1)).map(|_| Vec::new()).collect() };
-        for &Endpoint { addr, tls } in endpoints {
-            let mut addr = addr;
-            for (worker, sockets) in bound.workers.iter_mut().enumerate() {
-                if worker == 0 && addr.port() != 0 && !shared {
-                    open(addr, false).map_err(|error| BindError::of(addr, error))?;
-                }
-                let socket = match open(addr, true) {
-                    Err(error) if addr.ip().is_unspecified() && addr.is_ipv6() && lacks_ipv6(&error) => {
-                        addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), addr.port());
-                        open(addr, true)
-                    }
-                    other => other,
-                };
-                let socket = socket.map_err(|error| BindError::of(addr, error))?;
-                // port 0 is chosen by the first worker's socket
-                addr = socket.local_addr().map_err(|error| BindError::of(addr, error))?;
-                sockets.push(socket);
-            }
-            bound.endpoints.push(Endpoint { addr, tls });
+        Bound::complete(Vec::new(), endpoints, workers, shared)
+    }
+
+    /// The same where a predecessor has given sockets: those are taken, whatever the number of its workers was, and only
+    /// what is missing is bound. No queue may be without a worker, so one may get several; what is not wanted here is
+    /// served for as long as clients come.
+    ///
+    /// # Errors
+    /// See [`BindError`].
+    pub fn complete(
+        mut inherited: Vec<Inherited>,
+        endpoints: &[Endpoint],
+        workers: usize,
+        shared: bool,
+    ) -> Result<Self, BindError> {
+        let workers = workers.max(1);
+        let mut bound = Bound { places: Vec::new(), workers: (0..workers).map(|_| Vec::new()).collect() };
+        for &endpoint in endpoints {
+            let known = inherited.iter().position(|inherited| is_place_of(endpoint.addr, inherited.endpoint.addr));
+            let (addr, mut sockets) = match known.map(|known| inherited.swap_remove(known)) {
+                Some(Inherited { endpoint, sockets }) => (endpoint.addr, sockets),
+                None => (endpoint.addr, Vec::new()),
+            };
+            let addr = fill(addr, &mut sockets, workers, shared)?;
+            bound.place(Endpoint { addr, ..endpoint }, false, sockets);
+        }
+        for Inherited { endpoint, sockets } in inherited {
+            bound.place(endpoint, true, sockets);
         }
         Ok(bound)
     }
 
-    /// Where clients reach us, in the order asked for.
-    pub fn endpoints(&self) -> &[Endpoint] {
-        &self.endpoints
+    fn place(&mut self, endpoint: Endpoint, is_leftover: bool, sockets: Vec<TcpListener>) {
+        let (place, workers) = (self.places.len(), self.workers.len());
+        self.places.push(Place { endpoint, is_leftover });
+        for (number, socket) in sockets.into_iter().enumerate() {
+            self.workers[number % workers].push(Owned { place, socket });
+        }
     }
 
-    pub(super) fn into_workers(self) -> Vec<Vec<TcpListener>> {
+    /// Where clients reach us, in the order asked for.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.wanted().map(|(_, endpoint)| endpoint).collect()
+    }
+
+    /// The sockets of each of those, for a successor.
+    pub fn sockets(&self) -> impl Iterator<Item = (Endpoint, Vec<&TcpListener>)> {
+        self.wanted().map(|(number, endpoint)| {
+            let all = self.workers.iter().flatten().filter(move |owned| owned.place == number);
+            (endpoint, all.map(|owned| &owned.socket).collect())
+        })
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = (usize, Endpoint)> {
+        let wanted = self.places.iter().enumerate().filter(|(_, place)| !place.is_leftover);
+        wanted.map(|(number, place)| (number, place.endpoint))
+    }
+
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    pub(super) fn into_workers(self) -> Vec<Vec<Owned>> {
         self.workers
     }
+}
+
+/// Whether sockets at `bound` are what binding `wanted` comes to.
+fn is_place_of(wanted: SocketAddr, bound: SocketAddr) -> bool {
+    let is_fallback = wanted.is_ipv6() && wanted.ip().is_unspecified();
+    wanted.port() != 0
+        && (wanted == bound
+            || is_fallback && bound == SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), wanted.port()))
+}
+
+/// Binds until there is a socket for each worker; says where.
+fn fill(
+    mut addr: SocketAddr,
+    sockets: &mut Vec<TcpListener>,
+    workers: usize,
+    shared: bool,
+) -> Result<SocketAddr, BindError> {
+    while sockets.len() < workers {
+        if sockets.is_empty() && addr.port() != 0 && !shared {
+            open(addr, false).map_err(|error| BindError::of(addr, error))?;
+        }
+        let socket = match open(addr, true) {
+            Err(error) if addr.ip().is_unspecified() && addr.is_ipv6() && lacks_ipv6(&error) => {
+                addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), addr.port());
+                open(addr, true)
+            }
+            other => other,
+        };
+        let socket = socket.map_err(|error| BindError::of(addr, error))?;
+        // port 0 is chosen by the first worker's socket
+        addr = socket.local_addr().map_err(|error| BindError::of(addr, error))?;
+        sockets.push(socket);
+    }
+    Ok(addr)
 }
 
 impl BindError {
@@ -145,24 +238,68 @@ mod tests {
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
         let bound = Bound::bind(&[any(), any()], 3, false).unwrap();
-        assert_ne!(bound.endpoints[0].addr.port(), bound.endpoints[1].addr.port());
+        let endpoints = bound.endpoints();
+        assert_ne!(endpoints[0].addr.port(), endpoints[1].addr.port());
         for sockets in &bound.workers {
-            let endpoints: Vec<_> = sockets.iter().map(|socket| Endpoint::http(socket.local_addr().unwrap())).collect();
-            assert_eq!(endpoints, bound.endpoints);
+            let here: Vec<_> = sockets.iter().map(|owned| Endpoint::http(owned.socket.local_addr().unwrap())).collect();
+            assert_eq!(here, endpoints);
+        }
+    }
+
+    /// What a predecessor with so many workers gives away.
+    fn inherited(workers: usize) -> Inherited {
+        let bound = Bound::bind(&[any()], workers, false).unwrap();
+        let endpoint = bound.endpoints()[0];
+        let sockets = bound.into_workers().into_iter().flatten().map(|owned| owned.socket).collect();
+        Inherited { endpoint, sockets }
+    }
+
+    /// How many sockets each worker has.
+    fn shares(bound: &Bound) -> Vec<usize> {
+        bound.workers.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn every_queue_of_a_predecessor_gets_a_worker_and_every_worker_a_queue() {
+        for (theirs, ours, expected) in [(2, 2, &[1, 1][..]), (5, 2, &[3, 2]), (1, 3, &[1, 1, 1]), (3, 1, &[3])] {
+            let inherited = inherited(theirs);
+            let endpoints = [inherited.endpoint];
+            let bound = Bound::complete(vec![inherited], &endpoints, ours, false).unwrap();
+            assert_eq!((shares(&bound), bound.endpoints()), (expected.to_vec(), endpoints.to_vec()));
         }
     }
 
     #[test]
+    fn an_address_that_is_not_wanted_any_more_is_served_and_not_offered() {
+        let (gone, kept) = (inherited(2), inherited(2));
+        let wanted = [kept.endpoint, any()];
+        let bound = Bound::complete(vec![gone, kept], &wanted, 2, false).unwrap();
+        assert_eq!((shares(&bound), bound.endpoints().len()), (vec![3, 3], 2));
+        assert_eq!(bound.places().iter().map(|place| place.is_leftover).collect::<Vec<_>>(), [false, false, true]);
+        assert!(bound.sockets().all(|(_, sockets)| sockets.len() == 2));
+    }
+
+    #[test]
+    fn sockets_on_all_of_ipv4_are_those_of_a_machine_without_ipv6() {
+        let at = |addr: &str| addr.parse::<SocketAddr>().unwrap();
+        assert!(is_place_of(at("[::]:80"), at("0.0.0.0:80")) && is_place_of(at("[::]:80"), at("[::]:80")));
+        for (wanted, bound) in [("[::]:80", "0.0.0.0:81"), ("[::1]:80", "0.0.0.0:80"), ("0.0.0.0:80", "[::]:80")] {
+            assert!(!is_place_of(at(wanted), at(bound)), "{wanted} {bound}");
+        }
+        assert!(!is_place_of(at("127.0.0.1:0"), at("127.0.0.1:0")));
+    }
+
+    #[test]
     fn workers_share_a_port_that_was_asked_for_by_number() {
-        let free = Bound::bind(&[any()], 1, false).unwrap().endpoints().to_vec();
+        let free = Bound::bind(&[any()], 1, false).unwrap().endpoints();
         assert_eq!(Bound::bind(&free, 2, false).unwrap().endpoints(), free);
     }
 
     #[test]
     fn a_port_of_another_gatepost_is_taken_unless_it_is_to_be_shared() {
         let first = Bound::bind(&[any()], 1, false).unwrap();
-        let again = Bound::bind(first.endpoints(), 1, false);
-        assert!(matches!(again, Err(BindError::InUse(addr)) if addr == first.endpoints[0].addr));
-        Bound::bind(first.endpoints(), 1, true).unwrap();
+        let again = Bound::bind(&first.endpoints(), 1, false);
+        assert!(matches!(again, Err(BindError::InUse(addr)) if addr == first.endpoints()[0].addr));
+        Bound::bind(&first.endpoints(), 1, true).unwrap();
     }
 }

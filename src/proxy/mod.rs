@@ -22,5 +22,5 @@ mod table;
 mod tls;
 mod worker;
 
-pub use listener::{BindError, Bound, Endpoint};
+pub use listener::{BindError, Bound, Endpoint, Inherited};
 pub use worker::{Running, Setup, WorkerError, start};

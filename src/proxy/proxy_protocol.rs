@@ -35,7 +35,7 @@ pub(super) async fn read(worker: &Worker, stream: &mut Stream, deadline: &Deadli
         if deadline.poll_expired(cx).is_ready() {
             return Poll::Ready(None);
         }
-        if worker.is_draining() && stream.is_silent() {
+        if worker.closes_silent() && stream.is_silent() {
             return Poll::Ready(Some(Begins::Nothing));
         }
         loop {

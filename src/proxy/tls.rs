@@ -132,7 +132,7 @@ async fn hello(worker: &Worker, stream: &mut Stream, deadline: &Deadline) -> Res
         if deadline.poll_expired(cx).is_ready() {
             return Poll::Ready(Err(("tls_slow", Vec::new())));
         }
-        if taken == 0 && worker.is_draining() && stream.is_silent() {
+        if taken == 0 && worker.closes_silent() && stream.is_silent() {
             return Poll::Ready(Ok(Hello::Nothing));
         }
         loop {

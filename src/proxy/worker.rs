@@ -3,31 +3,33 @@
 //! One door: [`start`]. The worker's own loop sweeps deadlines, turns the log over, and follows the process's stage to
 //! its end.
 
+mod accepts;
+mod ending;
 mod held;
 mod latest;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::TcpListener;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use super::clients::Clients;
 use super::connection::{self, Listener};
 use super::exchange::Exchange;
-use super::listener::{Bound, Endpoint};
+use super::listener::{Bound, Owned, Place};
 use super::table::Table;
 use crate::certs::Store;
 use crate::config::CloudflareNetworks;
-use crate::lifecycle::Stage;
+use accepts::Accepts;
+use ending::{Census, Ending};
+
+use crate::lifecycle::handover::Duty;
+use crate::lifecycle::{Open, Stage};
 use crate::published::Reader;
 use crate::routing::RouteTable;
 use crate::telemetry::lines::{Lines, WorkerLines};
@@ -52,6 +54,10 @@ pub struct Setup {
     pub lines: Option<Lines>,
     /// The stage of the process.
     pub stage: watch::Receiver<Stage>,
+    /// Whether it accepts.
+    pub duty: watch::Receiver<Duty>,
+    /// The same for sockets that only a predecessor wanted: until it has no copies of them any more.
+    pub leftover: watch::Receiver<Duty>,
     /// Most client connections, whatever the routes file allows: what there is memory for.
     pub connections: usize,
     /// How apps are reached.
@@ -64,6 +70,7 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Running {
     workers: Vec<oneshot::Receiver<Result<(), WorkerError>>>,
+    census: Census,
 }
 
 /// A worker ended before it should.
@@ -85,22 +92,24 @@ pub enum WorkerError {
 /// # Errors
 /// A thread could not be made.
 pub fn start(bound: Bound, setup: &Setup) -> Result<Running, WorkerError> {
-    let listener = |endpoint: &Endpoint| Listener {
+    let listener = |&Place { endpoint, is_leftover }: &Place| Listener {
         metric: setup.metrics.listener(&endpoint.addr.to_string()),
         tls: endpoint.tls,
+        is_leftover,
     };
-    let listeners: Vec<Listener> = bound.endpoints().iter().map(listener).collect();
+    let listeners: Vec<Listener> = bound.places().iter().map(listener).collect();
     let workers = bound.into_workers();
     let clients = Arc::new(Clients::default());
     let count = workers.len();
-    let mut running = Running { workers: Vec::with_capacity(count) };
+    let mut running = Running { workers: Vec::with_capacity(count), census: Census::of(count) };
     for (index, sockets) in workers.into_iter().enumerate() {
         let (done, ended) = oneshot::channel();
         let (setup, clients, listeners) = (setup.clone(), Arc::clone(&clients), listeners.clone());
+        let census = running.census.clone();
         std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                let _ = done.send(run(sockets, &listeners, setup, clients, count));
+                let _ = done.send(run(sockets, &listeners, setup, clients, (census, index)));
             })
             .map_err(WorkerError::Start)?;
         running.workers.push(ended);
@@ -109,6 +118,12 @@ pub fn start(bound: Bound, setup: &Setup) -> Result<Running, WorkerError> {
 }
 
 impl Running {
+    /// What is still open, once the process drains.
+    pub fn census(&self) -> impl Fn() -> Open + use<> {
+        let census = self.census.clone();
+        move || census.sum()
+    }
+
     /// Waits until every worker has drained.
     ///
     /// # Errors
@@ -123,53 +138,36 @@ async fn worker_end(worker: oneshot::Receiver<Result<(), WorkerError>>) -> Resul
 }
 
 fn run(
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Owned>,
     listeners: &[Listener],
     setup: Setup,
     clients: Arc<Clients>,
-    workers: usize,
+    (census, index): (Census, usize),
 ) -> Result<(), WorkerError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())
         .map_err(WorkerError::Start)?;
     runtime.block_on(async {
-        let stage = setup.stage.clone();
-        let worker = Worker::new(setup, clients, workers);
+        let (stage, duty, leftover) = (setup.stage.clone(), setup.duty.clone(), setup.leftover.clone());
+        let worker = Worker::new(setup, clients, census.workers());
         let accepting = Rc::new(Notify::new());
-        let mut accepts = Vec::new();
-        for (socket, &listener) in sockets.into_iter().zip(listeners) {
-            let socket = tokio::net::TcpListener::from_std(socket).map_err(WorkerError::Start)?;
+        let mut accepts = Accepts::default();
+        for Owned { place, socket } in sockets {
+            let listener = listeners[place];
+            let duty = if listener.is_leftover { leftover.clone() } else { duty.clone() };
             let (worker, closing) = (Rc::clone(&worker), Rc::clone(&accepting));
-            accepts.push(tokio::task::spawn_local(connection::accept(worker, socket, listener, closing)));
+            let accept = connection::accept(worker, socket, listener, closing, duty);
+            accepts.push(tokio::task::spawn_local(accept));
         }
-        worker.follow(stage, &accepting, &mut accepts).await?;
+        let tell = |open| census.tell(index, open);
+        worker.follow(stage, &accepting, &mut accepts, tell).await?;
         worker.upstream.close();
         if let Some(lines) = &mut *worker.lines.borrow_mut() {
             lines.flush();
         }
-        ended(&mut accepts).await
+        accepts.ended().await
     })
-}
-
-/// Waits for an accept loop that ends although nobody told it to: connections would wait in its queue for ever.
-async fn lost(accepts: &mut [JoinHandle<()>]) -> WorkerError {
-    poll_fn(|cx| {
-        let ended = accepts.iter_mut().find_map(|accept| match Pin::new(accept).poll(cx) {
-            Poll::Ready(ended) => Some(ended.map_or(WorkerError::Panicked, |()| WorkerError::Deaf)),
-            Poll::Pending => None,
-        });
-        ended.map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
-}
-
-/// Waits for the accept loops. They end only when they were told to; a panic in one is the worker's.
-async fn ended(accepts: &mut Vec<JoinHandle<()>>) -> Result<(), WorkerError> {
-    for accept in accepts.drain(..) {
-        accept.await.map_err(|_| WorkerError::Panicked)?;
-    }
-    Ok(())
 }
 
 /// Request state that a worker keeps for the next requests: 256 x some 4 KiB.
@@ -196,7 +194,7 @@ pub(super) struct Worker {
     shaking: Cell<usize>,
     open: Cell<usize>,
     none_open: Notify,
-    draining: Cell<bool>,
+    ending: Cell<Ending>,
     dice: Cell<u64>,
     /// Unix time in milliseconds at which the worker's clock was 0.
     epoch: Cell<u64>,
@@ -212,6 +210,8 @@ impl Worker {
             metrics,
             lines,
             stage: _,
+            duty: _,
+            leftover: _,
             connections,
             upstream,
             loop_id,
@@ -237,17 +237,12 @@ impl Worker {
             shaking: Cell::new(0),
             open: Cell::new(0),
             none_open: Notify::new(),
-            draining: Cell::new(false),
+            ending: Cell::default(),
             dice: Cell::new(seed),
             epoch: Cell::new(0),
         });
         worker.set_epoch();
         worker
-    }
-
-    /// Whether connections are to end with their current request.
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.get()
     }
 
     /// A number nobody can guess from those before it without the state (splitmix64).
@@ -282,47 +277,43 @@ impl Worker {
         }
     }
 
-    /// Runs until the process's end: sweeps, and the order of shutting down.
+    /// Runs until the process's end: sweeps, and the order of shutting down. `tell` is told what is open while it drains.
     async fn follow(
         &self,
         mut stage: watch::Receiver<Stage>,
         accepting: &Notify,
-        accepts: &mut Vec<JoinHandle<()>>,
+        accepts: &mut Accepts,
+        tell: impl Fn(Open),
     ) -> Result<(), WorkerError> {
         let mut seen_table = None;
         loop {
             tokio::select! {
                 () = self.pause() => self.tick(&mut seen_table),
                 changed = stage.changed() => match (changed, *stage.borrow_and_update()) {
-                    (Ok(()), Stage::Serving | Stage::LameDuck) => {}
-                    (Ok(()), Stage::Draining { requests_until, tunnels_until }) => {
-                        self.drain(accepting, requests_until, tunnels_until);
+                    (Ok(()), Stage::Serving | Stage::HandingOver | Stage::LameDuck) => {}
+                    (Ok(()), Stage::Draining { requests_until, tunnels_until, has_successor }) => {
+                        self.begin_draining(requests_until, tunnels_until, has_successor);
+                        accepting.notify_waiters();
                         // whom they still let in is counted before it is asked whether anybody is left
-                        ended(accepts).await?;
+                        accepts.ended().await?;
                     }
                     // whoever leads the process is gone: there is nothing to wait for
                     (Ok(()), Stage::Stopped) | (Err(_), _) => {
-                        self.draining.set(true);
+                        self.ending.set(Ending::Hurried);
                         accepting.notify_waiters();
                         return Ok(());
                     }
                 },
                 () = self.none_open.notified(), if self.is_draining() => {}
-                error = lost(accepts), if !self.is_draining() => return Err(error),
+                error = accepts.lost(), if !self.is_draining() => return Err(error),
             }
-            if self.is_draining() && self.open.get() == 0 {
-                return Ok(());
+            if self.is_draining() {
+                tell(self.still_open());
+                if self.open.get() == 0 {
+                    return Ok(());
+                }
             }
         }
-    }
-
-    fn drain(&self, accepting: &Notify, requests_until: Instant, tunnels_until: Instant) {
-        self.draining.set(true);
-        accepting.notify_waiters();
-        let now = Instant::now();
-        let within = requests_until.saturating_duration_since(now);
-        self.deadlines.shut_down(within, tunnels_until.saturating_duration_since(now));
-        self.deadlines.wake_all();
     }
 
     /// Until the next sweep; shorter at once when a short timeout is armed meanwhile.

@@ -93,6 +93,17 @@ pub struct Deadlines {
     ending: Cell<Option<u64>>,
 }
 
+/// What owners are at, by count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// They wait for a request.
+    pub idle: usize,
+    /// They are tunnels or endless answers.
+    pub tunnels: usize,
+    /// Everything between.
+    pub requests: usize,
+}
+
 /// One owner's cell.
 #[derive(Debug)]
 pub struct Deadline {
@@ -161,16 +172,42 @@ impl Deadlines {
         }
     }
 
-    /// Every owner ends within that time; those in [`Phase::Tunnel`] within `tunnels`.
-    pub fn shut_down(&self, within: Duration, tunnels: Duration) {
+    /// Every owner ends within that time; those in [`Phase::Tunnel`] within what `tunnels` says for each.
+    pub fn shut_down(&self, within: Duration, mut tunnels: impl FnMut() -> Duration) {
         self.clock.now();
         let now = self.clock.coarse();
         self.ending.set(Some(now + millis(within)));
         for slot in self.slots.borrow().iter() {
-            let within = if slot.phase.get() == Phase::Tunnel { tunnels } else { within };
+            let within = if slot.phase.get() == Phase::Tunnel { tunnels() } else { within };
             slot.shutdown.set(slot.shutdown.get().min(now + millis(within)));
         }
         self.refine(now, SHORT - 1);
+    }
+
+    /// Nobody is in [`Phase::Idle`] for longer than that from now on.
+    pub fn hurry_idle(&self, within: Duration) {
+        self.clock.now();
+        let now = self.clock.coarse();
+        let slots = self.slots.borrow();
+        for slot in slots.iter().filter(|slot| slot.phase.get() == Phase::Idle && slot.at.get() != NEVER) {
+            slot.at.set(slot.at.get().min(now + millis(within)));
+        }
+        self.refine(now, millis(within));
+    }
+
+    /// How many owners wait for a request, how many are tunnels, and how many are at something else.
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for slot in self.slots.borrow().iter() {
+            match slot.phase.get() {
+                Phase::Tunnel => census.tunnels += 1,
+                // a connection whose streams have cells of their own waits for nothing
+                Phase::Idle if slot.at.get() == NEVER => {}
+                Phase::Idle => census.idle += 1,
+                _ => census.requests += 1,
+            }
+        }
+        census
     }
 
     /// Who runs the sweeps is woken when a short timeout is armed while it sleeps for long.

@@ -12,7 +12,9 @@ struct Process {
     run: tokio::task::JoinHandle<(Ended, Duration)>,
 }
 
-/// A process whose lame duck time is as given, with how long its end took.
+const TIMES: Times = Times { lame_duck: Duration::ZERO, tunnels: Duration::from_secs(300) };
+
+/// A process in a pod whose lame duck time is as given, with how long its end took.
 fn process(lame_duck: Duration) -> Process {
     let readiness = Readiness::new();
     let lifecycle = Lifecycle::new(&readiness);
@@ -24,7 +26,9 @@ fn process(lame_duck: Duration) -> Process {
         let done = async move {
             let _ = done.await;
         };
-        (lifecycle.run(&mut signals, |_| lame_duck, done).await, began.elapsed())
+        let farewell =
+            Farewell { is_pod: true, times: || Times { lame_duck, ..TIMES }, drained: done, open: Open::default };
+        (lifecycle.run(&mut signals, &mut Succession::none(), farewell).await, began.elapsed())
     });
     Process { signal, readiness, stage, drained, run }
 }
@@ -39,7 +43,7 @@ async fn after_a_signal_it_is_not_ready_but_serves_on_then_drains_then_stops() {
     assert_eq!(process.readiness.missing(), ["not shutting down"]);
     process.stage.changed().await.unwrap();
     let stage = *process.stage.borrow_and_update();
-    assert!(matches!(stage, Stage::Draining { requests_until, tunnels_until } if tunnels_until < requests_until));
+    assert!(matches!(stage, Stage::Draining { requests_until, tunnels_until, .. } if tunnels_until < requests_until));
     process.drained.send(()).unwrap();
     let (ended, took) = process.run.await.unwrap();
     assert_eq!((ended, took), (Ended::Drained, Duration::from_secs(130)));
@@ -86,6 +90,7 @@ async fn a_second_signal_ends_at_once_with_its_own_code() {
 #[test]
 fn stages_are_ordered() {
     let now = Instant::now();
-    let draining = Stage::Draining { requests_until: now, tunnels_until: now };
+    let draining = Stage::Draining { requests_until: now, tunnels_until: now, has_successor: false };
+    assert!(Stage::Serving < Stage::HandingOver && Stage::HandingOver < Stage::LameDuck);
     assert!(Stage::Serving < Stage::LameDuck && Stage::LameDuck < draining && draining < Stage::Stopped);
 }

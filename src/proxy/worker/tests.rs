@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::*;
 use crate::{config, published};
@@ -27,6 +27,8 @@ pub(crate) fn setup(routes: &str) -> (published::Writer<RouteTable>, Setup) {
         metrics: Metrics::new(),
         lines: None,
         stage: watch::Sender::new(Stage::Serving).subscribe(),
+        duty: watch::Sender::new(Duty::Active).subscribe(),
+        leftover: watch::Sender::new(Duty::Active).subscribe(),
         connections: usize::MAX,
         upstream: upstream::Settings {
             resolver: upstream::ResolverSettings::servers(&[]),
@@ -45,7 +47,7 @@ struct Running {
     metrics: Arc<Metrics>,
     addr: SocketAddr,
     accepting: Rc<Notify>,
-    accepts: Vec<JoinHandle<()>>,
+    accepts: Accepts,
 }
 
 fn on_worker<F: Future>(claim: impl FnOnce(Running) -> F) -> F::Output {
@@ -53,13 +55,16 @@ fn on_worker<F: Future>(claim: impl FnOnce(Running) -> F) -> F::Output {
     runtime.unwrap().block_on(async {
         let (_writer, setup) = setup(ROUTES);
         let metrics = Arc::clone(&setup.metrics);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
-        let kind = connection::Listener { metric: metrics.listener("test"), tls: false };
+        let kind = connection::Listener { metric: metrics.listener("test"), tls: false, is_leftover: false };
+        let duty = setup.duty.clone();
         let worker = Worker::new(setup, Arc::default(), 1);
         let accepting = Rc::new(Notify::new());
-        let accept = connection::accept(Rc::clone(&worker), listener, kind, Rc::clone(&accepting));
-        let accepts = vec![tokio::task::spawn_local(accept)];
+        let accept = connection::accept(Rc::clone(&worker), listener, kind, Rc::clone(&accepting), duty);
+        let mut accepts = Accepts::default();
+        accepts.push(tokio::task::spawn_local(accept));
         claim(Running { worker, metrics, addr, accepting, accepts }).await
     })
 }
@@ -110,7 +115,7 @@ fn a_panic_in_an_accept_loop_ends_the_worker() {
         let stage = watch::Sender::new(Stage::Serving);
         let table = worker.routes.borrow_mut();
         let _client = TcpStream::connect(addr).await.unwrap();
-        let ended = worker.follow(stage.subscribe(), &accepting, &mut accepts).await;
+        let ended = worker.follow(stage.subscribe(), &accepting, &mut accepts, |_| {}).await;
         drop(table);
         assert!(matches!(ended, Err(WorkerError::Panicked)));
     });
@@ -124,7 +129,7 @@ fn an_accept_loop_that_returns_unasked_ends_the_worker() {
         // it runs, and is told to close without the word that the process ends
         tokio::task::yield_now().await;
         accepting.notify_waiters();
-        let ended = worker.follow(stage.subscribe(), &accepting, &mut accepts).await;
+        let ended = worker.follow(stage.subscribe(), &accepting, &mut accepts, |_| {}).await;
         assert!(matches!(ended, Err(WorkerError::Deaf)));
     });
 }

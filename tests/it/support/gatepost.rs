@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use gatepost::certs::{Maker, Store, TicketKey, Tickets};
 use gatepost::config::CloudflareNetworks;
 use gatepost::lifecycle::Stage;
+use gatepost::lifecycle::handover::Duty;
 use gatepost::proxy::{self, Bound, Endpoint, Running, Setup, WorkerError};
 use gatepost::published::{self, Reader, Writer};
 use gatepost::routing::RouteTable;
@@ -144,6 +145,8 @@ impl Gatepost {
             metrics: Arc::clone(&metrics),
             lines: Some(lines.clone()),
             stage: watched,
+            duty: watch::Sender::new(Duty::Active).subscribe(),
+            leftover: watch::Sender::new(Duty::Active).subscribe(),
             connections: usize::MAX,
             upstream: Settings {
                 resolver: ResolverSettings::servers(&[resolver]),
@@ -235,7 +238,8 @@ impl Gate {
     /// Connections end when they are done, at most after these times.
     pub fn drain(&self, requests: Duration, tunnels: Duration) {
         let now = Instant::now();
-        self.stage.send_replace(Stage::Draining { requests_until: now + requests, tunnels_until: now + tunnels });
+        let (requests_until, tunnels_until) = (now + requests, now + tunnels);
+        self.stage.send_replace(Stage::Draining { requests_until, tunnels_until, has_successor: false });
     }
 
     /// Waits until every worker has ended.
