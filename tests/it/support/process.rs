@@ -111,10 +111,26 @@ impl Process {
         self.child.wait().unwrap().code()
     }
 
-    /// Sends it a signal, such as `STOP`.
+    /// Sends it a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Stops it, and waits until each of its threads has noticed: one that runs goes on until then.
+    pub fn stop(&self) {
+        self.signal("STOP");
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let end = Instant::now() + PATIENCE;
+        let is_stopped = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task?.path().join("stat"))?;
+            // after the name, which is in brackets
+            std::io::Result::Ok(stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
+        };
+        while !std::fs::read_dir(&tasks).unwrap().all(|task| is_stopped(task).unwrap_or(true)) {
+            assert!(Instant::now() < end, "not stopped");
+            std::thread::yield_now();
+        }
     }
 }
 
