@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub(crate) use install::{DNS_NAME, HOST, LOAD_HOST};
+pub(crate) use install::{APP, DNS_NAME, HOST, LOAD_HOST};
 pub(crate) use pods::Pod;
 
 use crate::cloudflare::Cloudflare;

@@ -65,9 +65,4 @@ impl Cloudflare {
     pub(crate) fn names(&self) -> Vec<String> {
         self.0.lock().unwrap().all(ZONE).iter().map(|record| record.name.clone()).collect()
     }
-
-    /// How often anybody has written.
-    pub(crate) fn writes(&self) -> usize {
-        self.0.lock().unwrap().calls().filter(|call| call.wrote).count()
-    }
 }

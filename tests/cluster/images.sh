@@ -37,16 +37,14 @@ archive() { # NAME:TAG BUILD-ARGUMENTS…
   buildah push --quiet --storage-driver vfs --root "$state/build/storage" --runroot "$state/build/run" \
     "$name" "docker-archive:$file:$name"
 }
-# program NAME:TAG FILE [LINE…] : an image of one static program and further lines of its Dockerfile
+# program NAME:TAG FILE PATH [LINE…] : an image with one static program there, and further lines of its Dockerfile
 program() {
   local name=$1 folder=$state/build/$1
   mkdir -p "$folder"
   cp "$2" "$folder/program"
-  shift 2
   {
-    echo FROM scratch
-    echo COPY program /gatepost
-    printf '%s\n' "$@" USER\ 64180:64180 'ENTRYPOINT ["/gatepost"]'
+    printf '%s\n' 'FROM scratch' "COPY program $3" "ENTRYPOINT [\"$3\"]" 'USER 65532:65532'
+    printf '%s\n' "${@:4}"
   } >"$folder/Dockerfile"
   archive "$name" "$folder"
 }
@@ -54,10 +52,10 @@ program() {
 (cd "$home/app" && CGO_ENABLED=0 nice -n 19 go build -trimpath -ldflags '-s -w' -o "$state/build/app" .)
 gcc -static -Os -s -o "$state/build/pause" "$home/pause.c"
 archive gatepost:1 --build-context "build=$stage" --file "$root/Dockerfile" "$root/image"
-program pause:1 "$state/build/pause"
-program coredns:1 "$("$testbed/build.sh" coredns)"
-program app:1 "$state/build/app"
+program pause:1 "$state/build/pause" /pause
+program coredns:1 "$("$testbed/build.sh" coredns)" /coredns
+program app:1 "$state/build/app" /app
 # what an image of gatepost should not be
-program crash:1 "$state/build/app" "ENV BAD=crash"
-program hang:1 "$state/build/app" "ENV BAD=hang"
+program crash:1 "$state/build/app" /gatepost "ENV BAD=crash"
+program hang:1 "$state/build/app" /gatepost "ENV BAD=hang"
 rm -rf "$state/build"

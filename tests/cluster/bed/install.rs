@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Bed, fed, source};
+use super::{Bed, fed, source, until};
 use crate::cloudflare::{Cloudflare, TOKEN};
 
 /// The host of the seed's story.
@@ -13,6 +13,9 @@ pub(crate) const HOST: &str = "www.example.com";
 pub(crate) const LOAD_HOST: &str = "load.example.com";
 /// Where the nodes are found.
 pub(crate) const DNS_NAME: &str = "nodes.example.com";
+
+/// Of the example.
+pub(crate) const APP: &str = "deployment/crystal-www-example";
 
 /// Over `deploy/`, beside a copy of it.
 const OVERLAY: &str = "apiVersion: kustomize.config.k8s.io/v1beta1
@@ -29,7 +32,7 @@ patches:
 ";
 
 /// Over `deploy/example/app.yaml`: one pod more than nodes, and time for the others to see that one goes.
-const APP: &str = "apiVersion: kustomize.config.k8s.io/v1beta1
+const APP_OVERLAY: &str = "apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [app.yaml]
 images:
@@ -48,17 +51,18 @@ impl Bed {
     /// Everything, as the first scenario finds it. Again is no harm.
     pub(crate) fn install(&self) {
         self.write_overlays();
-        self.kubectl(&["apply", "-k", self.overlay("gatepost").to_str().unwrap()]);
         self.kubectl(&["apply", "-k", self.overlay("app").to_str().unwrap()]);
+        // the Secret for Cloudflare counts for pods that start later
+        self.kubectl(&["apply", "-f", source("deploy/base/namespace.yaml").to_str().unwrap()]);
         self.certificate();
         self.apply(&format!(
             "{{apiVersion: v1, kind: Secret, metadata: {{name: cloudflare, namespace: gatepost}}, \
              stringData: {{api-token: {TOKEN}}}}}"
         ));
         self.route("");
-        // a pod that was there before the Secret for Cloudflare has no token
+        self.kubectl(&["apply", "-k", self.overlay("gatepost").to_str().unwrap()]);
         self.rolled_out();
-        self.kubectl(&["-n", "default", "rollout", "status", "deployment/crystal-www-example", "--timeout=120s"]);
+        self.app_rolled_out();
     }
 
     pub(crate) fn overlay(&self, name: &str) -> std::path::PathBuf {
@@ -75,7 +79,7 @@ impl Bed {
         fed(copy, "").unwrap();
         write(&gatepost, OVERLAY.replace("{url}", &Cloudflare::url()));
         fs::copy(source("deploy/example/app.yaml"), app.join("app.yaml")).unwrap();
-        write(&app, APP.to_owned());
+        write(&app, APP_OVERLAY.to_owned());
     }
 
     /// The Secret with the certificate of both hosts.
@@ -127,6 +131,33 @@ data:
     {dns}
 "
         ));
+    }
+
+    /// Waits until the app has its pods, and none of before.
+    pub(crate) fn app_rolled_out(&self) {
+        self.kubectl(&["-n", "default", "rollout", "status", APP, "--timeout=120s"]);
+        until("the end of the app's old pods", || {
+            let pods = self.kubectl(&["-n", "default", "get", "pods", "-o", "name"]);
+            (pods.lines().count() == 3).then_some(())
+        });
+    }
+
+    /// Where the app may run: on one node, or everywhere.
+    pub(crate) fn place_app(&self, node: Option<&str>) {
+        let selector = node.map_or("null".to_owned(), |node| format!("{{\"kubernetes.io/hostname\": \"{node}\"}}"));
+        let patch = format!("{{\"spec\": {{\"template\": {{\"spec\": {{\"nodeSelector\": {selector}}}}}}}}}");
+        self.kubectl(&["-n", "default", "patch", APP, "-p", &patch]);
+        self.app_rolled_out();
+    }
+
+    /// A rolling update to the same: a new pod on every node.
+    pub(crate) fn renew(&self) {
+        self.begin_renewal();
+        self.rolled_out();
+    }
+
+    pub(crate) fn begin_renewal(&self) {
+        self.kubectl(&["-n", "gatepost", "rollout", "restart", "daemonset/gatepost"]);
     }
 
     /// Waits until every node has its pod, of the newest kind.

@@ -4,6 +4,8 @@ use crate::bed::{Bed, NODES, until};
 use crate::load::Load;
 
 pub(crate) fn api_server(bed: &Bed, load: &Load) -> String {
+    // a pod that was killed before is started again only after a while
+    bed.renew();
     let pod = bed.pod_on(NODES[0]);
     let mark = load.mark();
     bed.kill_api_server();

@@ -29,7 +29,7 @@ pub(crate) fn new_pod_killed(bed: &Bed, load: &Load) -> String {
 /// The first old pod of a rolling update beside which a new process runs, and that one.
 fn meet(bed: &Bed) -> (Pod, Pod) {
     let before: Vec<Pod> = NODES.iter().map(|node| bed.pod_on(node)).collect();
-    bed.kubectl(&["-n", "gatepost", "rollout", "restart", "daemonset/gatepost"]);
+    bed.begin_renewal();
     until("the process of a new pod", || {
         let pods = bed.pods();
         let new =

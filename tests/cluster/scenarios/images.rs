@@ -15,7 +15,7 @@ pub(crate) fn hangs(bed: &Bed, _: &Load) -> String {
 
 pub(crate) fn is_refused(bed: &Bed, _: &Load) -> String {
     patch(bed, r#"[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--workers=many"}]"#);
-    stopped(bed, &["CrashLoopBackOff", "--workers"])
+    stopped(bed, &["CrashLoopBackOff", "invalid value 'many'"])
 }
 
 pub(crate) fn lacks_permission(bed: &Bed, _: &Load) -> String {

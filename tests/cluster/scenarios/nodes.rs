@@ -5,18 +5,23 @@ use std::time::{Duration, Instant};
 use crate::bed::{Bed, NODES, until};
 use crate::load::Load;
 
+/// Until the record of a node is gone: after `kubectl cordon`, and after Kubernetes has given the node up.
+const AFTER_CORDON: Duration = Duration::from_secs(2);
+const AFTER_LOSS: Duration = Duration::from_secs(15);
+
 pub(crate) fn cordoned(bed: &Bed, _: &Load) -> String {
     let (leaves, stays) = followers_node(bed);
     let began = Instant::now();
     bed.kubectl(&["cordon", leaves]);
     bed.cloudflare.holds(&[stays]);
     let out = began.elapsed();
+    assert!(out < AFTER_CORDON, "out only after {out:?}");
     // those who have the old answer still come here
     bed.kubectl(&["drain", leaves, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s"]);
     let began = Instant::now();
     bed.kubectl(&["uncordon", leaves]);
     bed.cloudflare.holds(&NODES);
-    app_is_everywhere(bed);
+    bed.place_app(None);
     told(out, "the cordon", began.elapsed(), "the end of it")
 }
 
@@ -31,20 +36,21 @@ pub(crate) fn partitioned(bed: &Bed, load: &Load) -> String {
 /// The app has its pods on the other node: what a Service does with those of a dead node is not gatepost's.
 fn goes(bed: &Bed, load: &Load, leave: fn(&Bed, &str), come_back: fn(&Bed, &str)) -> String {
     let (leaves, stays) = followers_node(bed);
-    app_is_on(bed, stays);
+    bed.place_app(Some(stays));
     load.spare(leaves);
     leave(bed, leaves);
     bed.until_ready(leaves, "Unknown");
     let began = Instant::now();
     bed.cloudflare.holds(&[stays]);
     let out = began.elapsed();
+    assert!(out < AFTER_LOSS, "out only after {out:?}");
     come_back(bed, leaves);
     bed.until_ready(leaves, "True");
     bed.pod_on(leaves);
     let began = Instant::now();
     bed.cloudflare.holds(&NODES);
     let back = began.elapsed();
-    app_is_everywhere(bed);
+    bed.place_app(None);
     told(out, "NotReady", back, "Ready, with its pod ready too")
 }
 
@@ -57,18 +63,4 @@ fn followers_node(bed: &Bed) -> (&'static str, &'static str) {
     let leader = until("a leader", || bed.leader());
     let at = NODES.iter().position(|node| *node != leader.node).unwrap();
     (NODES[at], NODES[1 - at])
-}
-
-fn app_is_on(bed: &Bed, node: &str) {
-    select(bed, &format!("{{\"kubernetes.io/hostname\": \"{node}\"}}"));
-}
-
-fn app_is_everywhere(bed: &Bed) {
-    select(bed, "null");
-}
-
-fn select(bed: &Bed, selector: &str) {
-    let patch = format!("{{\"spec\": {{\"template\": {{\"spec\": {{\"nodeSelector\": {selector}}}}}}}}}");
-    bed.kubectl(&["-n", "default", "patch", "deployment", "crystal-www-example", "-p", &patch]);
-    bed.kubectl(&["-n", "default", "rollout", "status", "deployment/crystal-www-example", "--timeout=120s"]);
 }
