@@ -52,6 +52,7 @@ impl Bed {
     pub(crate) fn install(&self) {
         self.write_overlays();
         self.kubectl(&["apply", "-k", self.overlay("app").to_str().unwrap()]);
+        self.select("null");
         // the Secret for Cloudflare counts for pods that start later
         self.kubectl(&["apply", "-f", source("deploy/base/namespace.yaml").to_str().unwrap()]);
         self.certificate();
@@ -142,12 +143,21 @@ data:
         });
     }
 
-    /// Where the app may run: on one node, or everywhere.
-    pub(crate) fn place_app(&self, node: Option<&str>) {
-        let selector = node.map_or("null".to_owned(), |node| format!("{{\"kubernetes.io/hostname\": \"{node}\"}}"));
+    /// The app runs on this node alone.
+    pub(crate) fn place_app(&self, node: &str) {
+        self.select(&format!("{{\"kubernetes.io/hostname\": \"{node}\"}}"));
+        self.app_rolled_out();
+    }
+
+    /// The app may run everywhere.
+    pub(crate) fn free_app(&self) {
+        self.select("null");
+        self.kubectl(&["-n", "default", "rollout", "status", APP, "--timeout=120s"]);
+    }
+
+    fn select(&self, selector: &str) {
         let patch = format!("{{\"spec\": {{\"template\": {{\"spec\": {{\"nodeSelector\": {selector}}}}}}}}}");
         self.kubectl(&["-n", "default", "patch", APP, "-p", &patch]);
-        self.app_rolled_out();
     }
 
     /// A rolling update to the same: a new pod on every node.

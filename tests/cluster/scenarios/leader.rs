@@ -46,7 +46,7 @@ fn changes(bed: &Bed, pod: &Pod) -> usize {
 pub(crate) fn partitioned(bed: &Bed, load: &Load) -> String {
     let leader = until("a leader", || bed.leader());
     // what a Service does with the pods of a lost node is not gatepost's
-    bed.place_app(Some(other(&leader)));
+    bed.place_app(other(&leader));
     load.spare(known(&leader));
     bed.cut_off(&leader.node);
     let took = another_leads(bed, &leader);
@@ -54,7 +54,7 @@ pub(crate) fn partitioned(bed: &Bed, load: &Load) -> String {
     bed.until_ready(&leader.node, "True");
     bed.pod_on(&leader.node);
     bed.cloudflare.holds(&NODES);
-    bed.place_app(None);
+    bed.free_app();
     told(bed, took)
 }
 

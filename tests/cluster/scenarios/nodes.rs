@@ -21,7 +21,7 @@ pub(crate) fn cordoned(bed: &Bed, _: &Load) -> String {
     let began = Instant::now();
     bed.kubectl(&["uncordon", leaves]);
     bed.cloudflare.holds(&NODES);
-    bed.place_app(None);
+    bed.free_app();
     told(out, "the cordon", began.elapsed(), "the end of it")
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn partitioned(bed: &Bed, load: &Load) -> String {
 /// The app has its pods on the other node: what a Service does with those of a dead node is not gatepost's.
 fn goes(bed: &Bed, load: &Load, leave: fn(&Bed, &str), come_back: fn(&Bed, &str)) -> String {
     let (leaves, stays) = followers_node(bed);
-    bed.place_app(Some(stays));
+    bed.place_app(stays);
     load.spare(leaves);
     leave(bed, leaves);
     bed.until_ready(leaves, "Unknown");
@@ -50,7 +50,7 @@ fn goes(bed: &Bed, load: &Load, leave: fn(&Bed, &str), come_back: fn(&Bed, &str)
     let began = Instant::now();
     bed.cloudflare.holds(&NODES);
     let back = began.elapsed();
-    bed.place_app(None);
+    bed.free_app();
     told(out, "NotReady", back, "Ready, with its pod ready too")
 }
 
