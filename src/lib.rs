@@ -24,7 +24,7 @@
 //! | [`dns`] | the cluster's names at Cloudflare: look, plan, act; the plan is pure |
 //! | [`control`] | the only module that knows Kubernetes: the watch, Events; and the same from a file |
 //! | [`admin`] | liveness, readiness, metrics, status, on an address of its own; probes of the own pod |
-//! | [`lifecycle`] | signals, readiness, who may write outside, the order in which the process ends |
+//! | [`lifecycle`] | signals, readiness, who may write outside, the order in which the process ends, who takes its listeners |
 //! | [`published`] | how a whole value reaches those who work by it |
 //! | [`telemetry`] | log, access log, metrics, the one `spawn` |
 //! | [`backoff`] | waits between tries |
@@ -72,7 +72,7 @@
 //! 3. A table holds no state. Pools and counters live under stable keys and survive every reload.
 //! 4. The data plane serves with the API server and DNS gone: last good table, last good addresses.
 //! 5. A refused change alters nothing that serves. An accepted change closes no connection whose route is unchanged.
-//! 6. Listeners are bound once per process; no reload re-binds.
+//! 6. Listeners are bound once, or taken from the process before; no reload re-binds, and no replacement loses a client.
 //! 7. Outside systems get the smallest diff, computed by a pure plan; inside, whole values are swapped. Only the leader
 //!    writes to them, and its right to ends before another one can have it.
 //! 8. Everything has a bound: every queue, buffer, header set, table, wait and retry.
@@ -108,7 +108,8 @@
 //! | How long may anything take? | `src/wire/deadline.rs`, `src/proxy/connection.rs` |
 //! | Is this pod ready, and who is asked? | `src/admin/probe.rs` |
 //! | What is served while the API server is away? | `src/control/state.rs`, `src/control/secret_dir.rs` |
-//! | How does the process end? | `src/lifecycle/stages.rs`, `src/proxy/worker.rs` |
+//! | How does the process end? | `src/lifecycle/stages.rs`, `src/proxy/worker/ending.rs` |
+//! | How does one process take the place of another? | `src/lifecycle/handover/mod.rs`, `src/app/starting.rs` |
 //! | What is in a line of the access log? | `src/telemetry/access.rs`, `src/proxy/exchange.rs` |
 
 pub mod admin;

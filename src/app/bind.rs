@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use super::{Process, owner};
 use crate::backoff::Backoff;
 use crate::lifecycle::Readiness;
 use crate::lifecycle::handover::{self, Asked, Duty, Kind, Predecessor, Session, Sockets};
@@ -25,12 +26,12 @@ const TRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// What the process is to listen on.
 pub(super) struct Wanted {
     pub(super) endpoints: Vec<Endpoint>,
-    pub(super) admin: Vec<SocketAddr>,
-    pub(super) workers: usize,
-    pub(super) is_pod: bool,
+    admin: Vec<SocketAddr>,
+    workers: usize,
+    is_pod: bool,
     /// Whether a process that serves there is asked for its sockets.
-    pub(super) take_over: bool,
-    pub(super) readiness: Readiness,
+    take_over: bool,
+    readiness: Readiness,
 }
 
 /// What it has.
@@ -69,6 +70,17 @@ struct Given {
 }
 
 impl Wanted {
+    pub(super) fn new(
+        process: &Process,
+        endpoints: Vec<Endpoint>,
+        admin: Vec<SocketAddr>,
+        workers: usize,
+        take_over: bool,
+    ) -> Wanted {
+        let (is_pod, readiness) = (process.is_pod, process.readiness.clone());
+        Wanted { endpoints, admin, workers, is_pod, take_over, readiness }
+    }
+
     /// The first try.
     pub(super) async fn get(&self) -> anyhow::Result<Listeners> {
         let (given, shared) = self.ask().await;
@@ -85,7 +97,8 @@ impl Wanted {
         let (clients, given) = match self.bind(given, shared)? {
             Ok((clients, given)) => (Some(clients), given),
             Err(error) => {
-                warn!(%error, "Cannot listen yet, trying again");
+                let owner = if let BindError::InUse(addr) = &error { owner::of(*addr) } else { None };
+                warn!(%error, owner, "Cannot listen yet, trying again");
                 (None, Given::default())
             }
         };

@@ -9,6 +9,7 @@ mod control_plane;
 mod dns;
 mod feed;
 mod leading;
+mod owner;
 mod serving;
 mod settings;
 mod starting;
@@ -153,14 +154,9 @@ async fn supervise(
     // handshakes that come before the first certificates are told that there are none
     let (certificates_to, certificates) = published::channel(Some(Arc::new(Store::default())));
     let (cloudflare_to, cloudflare) = published::channel(Some(Arc::new(CloudflareNetworks::default())));
-    let wanted = Wanted {
-        endpoints: http.into_iter().map(Endpoint::http).chain(https.into_iter().map(Endpoint::https)).collect(),
-        admin,
-        workers: workers.unwrap_or_else(system::workers),
-        is_pod: process.is_pod,
-        take_over: take_over.unwrap_or(process.is_pod),
-        readiness: process.readiness.clone(),
-    };
+    let endpoints = http.into_iter().map(Endpoint::http).chain(https.into_iter().map(Endpoint::https)).collect();
+    let workers = workers.unwrap_or_else(system::workers);
+    let wanted = Wanted::new(process, endpoints, admin, workers, take_over.unwrap_or(process.is_pod));
     let routes = Routes {
         source,
         namespace,

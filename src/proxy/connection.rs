@@ -48,10 +48,11 @@ pub(super) async fn accept(
     mut duty: watch::Receiver<Duty>,
 ) -> io::Result<Left> {
     let mut closing = std::pin::pin!(closing.notified());
-    while !worker.is_draining() {
+    loop {
         let now = *duty.borrow_and_update();
         match now {
             Duty::Relieved => return Ok(Left::Relieved),
+            Duty::Standby if worker.is_draining() => return Ok(Left::Closed),
             Duty::Standby => tokio::select! {
                 biased;
                 () = &mut closing => return Ok(Left::Closed),
@@ -59,12 +60,14 @@ pub(super) async fn accept(
             },
             Duty::Active => {
                 let active = TcpListener::from_std(socket)?;
-                let is_closing = tokio::select! {
-                    biased;
-                    () = &mut closing => true,
-                    () = changed(&mut duty) => false,
-                    () = take_in(&worker, &active, listener) => true,
-                };
+                // told before it has begun, it still takes those who wait
+                let is_closing = worker.is_draining()
+                    || tokio::select! {
+                        biased;
+                        () = &mut closing => true,
+                        () = changed(&mut duty) => false,
+                        () = take_in(&worker, &active, listener) => true,
+                    };
                 if is_closing || *duty.borrow() == Duty::Relieved {
                     take_rest(&worker, &active, listener).await;
                     return Ok(if is_closing { Left::Closed } else { Left::Relieved });
@@ -73,7 +76,6 @@ pub(super) async fn accept(
             }
         }
     }
-    Ok(Left::Closed)
 }
 
 /// Why an accept loop has ended.

@@ -41,6 +41,8 @@ pub(super) struct Owned {
     /// Its place by number.
     pub(super) place: usize,
     pub(super) socket: TcpListener,
+    /// Another worker looks at the same queue.
+    is_copy: bool,
 }
 
 /// Sockets of a predecessor.
@@ -96,9 +98,10 @@ impl Bound {
         Bound::complete(Vec::new(), endpoints, workers, shared)
     }
 
-    /// The same where a predecessor has given sockets: those are taken, whatever the number of its workers was, and only
-    /// what is missing is bound. No queue may be without a worker, so one may get several; what is not wanted here is
-    /// served for as long as clients come.
+    /// The same where a predecessor has given sockets. Those are all there are on their address, whatever the number of
+    /// workers was: a queue of this process's own would be lost to its clients if this process hangs or dies while the
+    /// predecessor stands by. So a worker may get several, or share one. What is not wanted here is served for as long as
+    /// clients come.
     ///
     /// # Errors
     /// See [`BindError`].
@@ -112,25 +115,30 @@ impl Bound {
         let mut bound = Bound { places: Vec::new(), workers: (0..workers).map(|_| Vec::new()).collect() };
         for &endpoint in endpoints {
             let known = inherited.iter().position(|inherited| is_place_of(endpoint.addr, inherited.endpoint.addr));
-            let (addr, mut sockets) = match known.map(|known| inherited.swap_remove(known)) {
-                Some(Inherited { endpoint, sockets }) => (endpoint.addr, sockets),
-                None => (endpoint.addr, Vec::new()),
+            let (addr, sockets) = match known.map(|known| inherited.swap_remove(known)) {
+                Some(Inherited { endpoint, sockets }) if !sockets.is_empty() => (endpoint.addr, sockets),
+                _ => open_all(endpoint.addr, workers, shared)?,
             };
-            let addr = fill(addr, &mut sockets, workers, shared)?;
-            bound.place(Endpoint { addr, ..endpoint }, false, sockets);
+            bound.place(Endpoint { addr, ..endpoint }, false, sockets)?;
         }
         for Inherited { endpoint, sockets } in inherited {
-            bound.place(endpoint, true, sockets);
+            bound.place(endpoint, true, sockets)?;
         }
         Ok(bound)
     }
 
-    fn place(&mut self, endpoint: Endpoint, is_leftover: bool, sockets: Vec<TcpListener>) {
-        let (place, workers) = (self.places.len(), self.workers.len());
+    fn place(&mut self, endpoint: Endpoint, is_leftover: bool, sockets: Vec<TcpListener>) -> Result<(), BindError> {
+        let place = self.places.len();
         self.places.push(Place { endpoint, is_leftover });
-        for (number, socket) in sockets.into_iter().enumerate() {
-            self.workers[number % workers].push(Owned { place, socket });
+        let workers = self.workers.len();
+        let copies = (sockets.len()..workers).map(|number| sockets[number % sockets.len()].try_clone());
+        let copies = copies.collect::<io::Result<Vec<_>>>().map_err(|error| BindError::of(endpoint.addr, error))?;
+        let sockets = sockets.into_iter().map(|socket| Owned { place, socket, is_copy: false });
+        let copies = copies.into_iter().map(|socket| Owned { place, socket, is_copy: true });
+        for (number, owned) in sockets.chain(copies).enumerate() {
+            self.workers[number % workers].push(owned);
         }
+        Ok(())
     }
 
     /// Where clients reach us, in the order asked for.
@@ -141,7 +149,7 @@ impl Bound {
     /// The sockets of each of those, for a successor.
     pub fn sockets(&self) -> impl Iterator<Item = (Endpoint, Vec<&TcpListener>)> {
         self.wanted().map(|(number, endpoint)| {
-            let all = self.workers.iter().flatten().filter(move |owned| owned.place == number);
+            let all = self.workers.iter().flatten().filter(move |owned| owned.place == number && !owned.is_copy);
             (endpoint, all.map(|owned| &owned.socket).collect())
         })
     }
@@ -168,13 +176,9 @@ fn is_place_of(wanted: SocketAddr, bound: SocketAddr) -> bool {
             || is_fallback && bound == SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), wanted.port()))
 }
 
-/// Binds until there is a socket for each worker; says where.
-fn fill(
-    mut addr: SocketAddr,
-    sockets: &mut Vec<TcpListener>,
-    workers: usize,
-    shared: bool,
-) -> Result<SocketAddr, BindError> {
+/// A socket for each worker, and where.
+fn open_all(mut addr: SocketAddr, workers: usize, shared: bool) -> Result<(SocketAddr, Vec<TcpListener>), BindError> {
+    let mut sockets = Vec::with_capacity(workers);
     while sockets.len() < workers {
         if sockets.is_empty() && addr.port() != 0 && !shared {
             open(addr, false).map_err(|error| BindError::of(addr, error))?;
@@ -191,7 +195,7 @@ fn fill(
         addr = socket.local_addr().map_err(|error| BindError::of(addr, error))?;
         sockets.push(socket);
     }
-    Ok(addr)
+    Ok((addr, sockets))
 }
 
 impl BindError {
@@ -266,6 +270,8 @@ mod tests {
             let endpoints = [inherited.endpoint];
             let bound = Bound::complete(vec![inherited], &endpoints, ours, false).unwrap();
             assert_eq!((shares(&bound), bound.endpoints()), (expected.to_vec(), endpoints.to_vec()));
+            // each queue is handed on once
+            assert_eq!(bound.sockets().map(|(_, sockets)| sockets.len()).collect::<Vec<_>>(), [theirs]);
         }
     }
 

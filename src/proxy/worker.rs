@@ -153,7 +153,7 @@ fn run(
         let worker = Worker::new(setup, clients, census.workers());
         let accepting = Rc::new(Notify::new());
         let mut accepts = Accepts::default();
-        for Owned { place, socket } in sockets {
+        for Owned { place, socket, .. } in sockets {
             let listener = listeners[place];
             let duty = if listener.is_leftover { leftover.clone() } else { duty.clone() };
             let (worker, closing) = (Rc::clone(&worker), Rc::clone(&accepting));

@@ -330,3 +330,6 @@ impl Drop for Deadline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

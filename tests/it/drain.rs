@@ -47,6 +47,52 @@ fn a_request_under_way_is_finished_and_its_answer_says_close() {
 }
 
 #[test]
+fn with_a_successor_a_client_is_told_in_its_answer_and_only_the_silent_are_closed() {
+    let app = upstream().ok("hello");
+    let mut gate = gatepost().route("host: a.test", &app).start();
+    let (mut busy, mut idle, mut fresh) = (gate.client(), gate.client(), gate.client());
+    busy.get("a.test", "/");
+    idle.get("a.test", "/");
+    gate.drain_with_successor(LONG);
+    let mut told = false;
+    while !told {
+        let answer = busy.get("a.test", "/");
+        assert_eq!(answer.text(), "hello");
+        told = answer.field("connection") == Some("close");
+    }
+    // who has connected and not asked yet is answered too
+    assert_eq!(fresh.get("a.test", "/").text(), "hello");
+    idle.is_closed();
+    gate.join().unwrap();
+}
+
+#[test]
+fn with_a_successor_requests_may_take_as_long_as_tunnels() {
+    let (asked, go) = (Signal::default(), Signal::default());
+    let (ask, wait) = (asked.clone(), go.clone());
+    let app = upstream().script(move |conn| {
+        conn.request();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+        ask.give();
+        wait.wait();
+        conn.send("hello");
+        conn.until_closed();
+    });
+    let mut gate = gatepost().route("host: a.test", &app).start();
+    let (mut client, mut idle) = (gate.client(), gate.client());
+    idle.get("nobody.test", "/");
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    asked.wait();
+    gate.drain_with_successor(LONG);
+    idle.is_closed();
+    go.give();
+    // its head had promised to keep the connection: that ends a moment later
+    assert_eq!(client.answer().text(), "hellohello");
+    client.is_closed();
+    gate.join().unwrap();
+}
+
+#[test]
 fn nobody_is_let_in_after_the_drain() {
     let mut gate = gatepost().start();
     gate.drain(LONG, LONG);

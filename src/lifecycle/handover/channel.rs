@@ -154,7 +154,8 @@ fn receive(fd: impl AsFd) -> io::Result<Received> {
 
 fn read(received: Received) -> Result<Packet, Broken> {
     let Received { packet, fds, flags } = received;
-    if flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+    // the buffer for descriptors may have room for some more
+    if flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) || fds.len() > FDS {
         return Err(Broken::TooMuch);
     }
     if packet.is_empty() {
@@ -204,13 +205,15 @@ mod tests {
         rustix::net::send(&one.0, &vec![b' '; LARGEST + 1], SendFlags::empty()).unwrap();
         assert!(matches!(other.receive().await, Err(Broken::TooMuch)));
         let file = std::fs::File::open("/dev/null").unwrap();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS + 8))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = [file.as_fd(); FDS + 8];
-        control.push(SendAncillaryMessage::ScmRights(&fds));
-        let text = IoSlice::new(br#"{"type":"sockets"}"#);
-        sendmsg(&one.0, &[text], &mut control, SendFlags::empty()).unwrap();
-        assert!(matches!(other.receive().await, Err(Broken::TooMuch)));
+        for more in [1, 8] {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS + 8))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            let fds = vec![file.as_fd(); FDS + more];
+            control.push(SendAncillaryMessage::ScmRights(&fds));
+            let text = IoSlice::new(br#"{"type":"sockets"}"#);
+            sendmsg(&one.0, &[text], &mut control, SendFlags::empty()).unwrap();
+            assert!(matches!(other.receive().await, Err(Broken::TooMuch)));
+        }
         one.send(&Message::Unknown, &[]).await.unwrap();
     }
 

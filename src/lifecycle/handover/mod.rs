@@ -19,17 +19,20 @@
 //! and [`taking`] hold what each side does when; they are values and know no clock.
 
 mod channel;
+mod doors;
 mod message;
 mod offering;
 mod predecessor;
 mod sockets;
+mod succession;
 mod successor;
 mod taking;
 
 pub use message::{Kind, name};
 pub use predecessor::{Asked, Predecessor, Session, ask};
 pub use sockets::{Sockets, Stock};
-pub use successor::{Desk, Succession, Successor};
+pub use succession::{Succession, Successor};
+pub use successor::Desk;
 pub use taking::Standing;
 
 pub use offering::WELL;

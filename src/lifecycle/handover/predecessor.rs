@@ -227,8 +227,10 @@ impl Session {
             for action in self.taking.on(now, std::time::Instant::now()) {
                 match action {
                     Action::Send(message) => {
-                        if let Err(error) = say(&self.channel, &message).await {
-                            event = Some(Event::Lost(error.to_string()));
+                        match say(&self.channel, &message).await {
+                            // its last words may still have to be heard; they end with the same
+                            Ok(()) | Err(Broken::Closed) => {}
+                            Err(error) => event = Some(Event::Lost(error.to_string())),
                         }
                     }
                     Action::Stand(standing, why) => {

@@ -1,23 +1,21 @@
-//! Towards the processes that ask for the listeners of this one. Doors: [`Desk::run`] as a task of its own, and
-//! [`Succession`] for whoever ends this process.
+//! Towards the processes that ask for the listeners of this one. One door: [`Desk::run`] as a task of its own.
 
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use super::channel::{Broken, Channel, listen};
-use super::message::{FDS, Kind, Message, PROTOCOL, SOCKETS};
+use super::channel::{Broken, Channel};
+use super::doors::Doors;
+use super::message::{FDS, Message, PROTOCOL, SOCKETS};
 use super::offering::{Action, Event, Offering};
 use super::predecessor::Predecessor;
 use super::sockets::Stock;
+use super::succession::{Succession, Successor};
 use super::taking::Standing;
 use super::{Duty, is_trusted};
 
@@ -31,27 +29,11 @@ const OFFER: Duration = Duration::from_secs(5);
 const NAMES: Duration = Duration::from_secs(5);
 /// After a failed accept, for instance when no descriptor is free.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What the desk gets for its last words.
-const LEAVE: Duration = Duration::from_secs(2);
-
-/// Who accepts connections in place of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Successor {
-    /// Nobody.
-    #[default]
-    None,
-    /// A process that has to show that it does well.
-    Probation,
-    /// One that does well.
-    Confirmed,
-}
-
 /// Where this process is asked.
 #[derive(Debug)]
 pub struct Desk {
     stock: Stock,
-    /// The names that are to be had, and the sockets of those that are.
-    doors: Vec<(String, Option<Door>)>,
+    doors: Doors,
     duty: watch::Sender<Duty>,
     successor: watch::Sender<Successor>,
     predecessor: Option<Predecessor>,
@@ -61,81 +43,8 @@ pub struct Desk {
     has_warned: bool,
 }
 
-#[derive(Debug)]
-enum Door {
-    Open(UnixListener),
-    /// Another process answers there.
-    Shut(OwnedFd),
-}
-
-/// What those who end this process need to know and to say.
-#[derive(Debug)]
-pub struct Succession {
-    successor: watch::Receiver<Successor>,
-    orders: Option<mpsc::Sender<oneshot::Sender<()>>>,
-    predecessor: Option<Predecessor>,
-    stock: Stock,
-}
-
-impl Succession {
-    /// Of a process that nobody can ask.
-    pub fn none() -> Succession {
-        let (_, successor) = watch::channel(Successor::None);
-        Succession { successor, orders: None, predecessor: None, stock: Stock::default() }
-    }
-
-    /// Who accepts in place of this process.
-    pub fn successor(&self) -> Successor {
-        *self.successor.borrow()
-    }
-
-    /// Waits until that is somebody else than `known`.
-    pub async fn changed_from(&mut self, known: Successor) {
-        if self.successor.wait_for(|now| *now != known).await.is_err() {
-            std::future::pending().await
-        }
-    }
-
-    /// Waits until there is a successor that does well.
-    pub async fn confirmed(&mut self) {
-        if self.successor.wait_for(|now| *now == Successor::Confirmed).await.is_err() {
-            std::future::pending().await
-        }
-    }
-
-    /// Whether this process accepts, and the one that it took the place of would do so again.
-    pub fn is_stood_by(&self) -> bool {
-        self.successor() == Successor::None && self.predecessor.as_ref().is_some_and(Predecessor::stands_by)
-    }
-
-    /// Whether the process that this one took the place of serves again.
-    pub async fn take_back(&mut self) -> bool {
-        match &mut self.predecessor {
-            Some(predecessor) => predecessor.take_back().await,
-            None => false,
-        }
-    }
-
-    /// This process ends: nobody can ask it any more, and of what it offered only the workers' own sockets are left.
-    pub async fn leave(&mut self) {
-        if let Some(orders) = self.orders.take() {
-            let (done, is_done) = oneshot::channel();
-            let said = async {
-                if orders.send(done).await.is_ok() {
-                    // an error means that it is gone, and with it all it had
-                    let _ = is_done.await;
-                }
-            };
-            if timeout(LEAVE, said).await.is_err() {
-                debug!("The hand-over takes long to end");
-            }
-        }
-        self.stock.close();
-    }
-}
-
 impl Desk {
-    /// Answers at these names, with sockets of the predecessor's where it had them.
+    /// Listens at these names, with sockets of the predecessor's where it had them. Needs a runtime.
     pub fn new(
         stock: Stock,
         names: impl IntoIterator<Item = String>,
@@ -145,13 +54,7 @@ impl Desk {
     ) -> (Desk, Succession) {
         let (order, orders) = mpsc::channel(1);
         let (successor, has_successor) = watch::channel(Successor::None);
-        let mut inherited = inherited;
-        let doors = names.into_iter().map(|name| {
-            let known = inherited.iter().position(|(known, _)| *known == name);
-            let fd = known.map(|known| Door::Shut(inherited.swap_remove(known).1));
-            (name, fd)
-        });
-        let doors = doors.collect();
+        let doors = Doors::new(stock.clone(), names, inherited);
         let succession = Succession {
             successor: has_successor,
             orders: Some(order),
@@ -165,12 +68,6 @@ impl Desk {
 
     /// Answers until it is told that this process ends, or has given everything away.
     pub async fn run(mut self) {
-        for (name, door) in &self.doors {
-            if let Some(Door::Shut(fd)) = door {
-                keep(&self.stock, name, fd);
-            }
-        }
-        self.open();
         let mut names = tokio::time::interval(NAMES);
         loop {
             let due = self.session.as_ref().and_then(|(_, offering)| offering.due());
@@ -178,64 +75,17 @@ impl Desk {
                 biased;
                 order = self.orders.recv() => {
                     self.act(Event::Leave).await;
-                    self.doors.clear();
+                    self.doors.close();
                     self.stock.close();
                     drop(order);
                     return;
                 }
                 event = heard(&self.session) => self.act(event).await,
                 () = until(due) => self.act(Event::Tick).await,
-                channel = asked(&self.doors), if self.greeting.is_none() => self.receive(channel).await,
+                channel = self.doors.asked(), if self.greeting.is_none() => self.receive(channel).await,
                 message = first_word(&self.greeting) => self.greet(message).await,
-                _ = names.tick() => self.listen(),
+                _ = names.tick(), if *self.duty.borrow() == Duty::Active => self.doors.listen(),
             }
-        }
-    }
-
-    /// Tries to have the names that are not had yet.
-    fn listen(&mut self) {
-        if *self.duty.borrow() != Duty::Active {
-            return;
-        }
-        for (name, door) in self.doors.iter_mut().filter(|(_, door)| door.is_none()) {
-            match listen(name) {
-                Ok(fd) => {
-                    keep(&self.stock, name, &fd);
-                    *door = Some(Door::Shut(fd));
-                }
-                Err(error) if self.has_warned => debug!(%error, name, "Still nobody can ask for the listeners here"),
-                Err(error) => {
-                    self.has_warned = true;
-                    warn!(%error, name, "Nobody can ask for the listeners here, trying again");
-                }
-            }
-        }
-        self.open();
-    }
-
-    fn open(&mut self) {
-        self.each_door(|door| match door {
-            Door::Shut(fd) => UnixListener::from_std(fd.into()).map(Door::Open),
-            open => Ok(open),
-        });
-    }
-
-    fn shut(&mut self) {
-        self.each_door(|door| match door {
-            Door::Open(listener) => Ok(Door::Shut(listener.into_std()?.into())),
-            shut => Ok(shut),
-        });
-    }
-
-    fn each_door(&mut self, change: impl Fn(Door) -> io::Result<Door>) {
-        for (name, door) in &mut self.doors {
-            *door = door.take().and_then(|door| match change(door) {
-                Ok(door) => Some(door),
-                Err(error) => {
-                    warn!(%error, name, "Nobody can ask for the listeners here");
-                    None
-                }
-            });
         }
     }
 
@@ -303,7 +153,8 @@ impl Desk {
             for action in offering.on(now, Instant::now()) {
                 match action {
                     Action::Send(message) => match timeout(SAY, channel.send(&message, &[])).await {
-                        Ok(Ok(())) => {}
+                        // its last words may still have to be heard; they end with the same
+                        Ok(Ok(()) | Err(Broken::Closed)) => {}
                         Ok(Err(error)) => event = Some(Event::Lost(error.to_string())),
                         Err(_) => event = Some(Event::Lost("it takes no message".to_owned())),
                     },
@@ -324,7 +175,7 @@ impl Desk {
         match action {
             Action::Yield => {
                 info!("The successor accepts connections, this process stands by");
-                self.shut();
+                self.doors.shut();
                 self.duty.send_replace(Duty::Standby);
                 self.successor.send_replace(Successor::Probation);
                 if let Some(predecessor) = &self.predecessor {
@@ -335,7 +186,7 @@ impl Desk {
                 warn!("The successor is gone, this process accepts connections again");
                 self.duty.send_replace(Duty::Active);
                 self.successor.send_replace(Successor::None);
-                self.open();
+                self.doors.open();
             }
             Action::Confirmed => {
                 info!("The successor does well");
@@ -343,7 +194,7 @@ impl Desk {
             }
             // without a successor the workers still have to empty the queues of their own sockets
             Action::Release => {
-                self.doors.clear();
+                self.doors.close();
                 self.stock.close();
                 if *self.duty.borrow() == Duty::Standby {
                     self.duty.send_replace(Duty::Relieved);
@@ -352,12 +203,6 @@ impl Desk {
             }
             Action::Send(_) | Action::End(_) => {}
         }
-    }
-}
-
-fn keep(stock: &Stock, name: &str, fd: &OwnedFd) {
-    if let Err(error) = stock.add(Kind::Handover, name, [fd]) {
-        warn!(%error, name, "A successor will not be able to answer here");
     }
 }
 
@@ -405,23 +250,4 @@ async fn first_word(greeting: &Option<(Channel, Instant)>) -> Result<Message, St
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("nothing was heard for {} s", GREETING.as_secs())),
     }
-}
-
-/// The next process that connects at any of the names.
-async fn asked(doors: &[(String, Option<Door>)]) -> io::Result<Channel> {
-    let open = |door: &Option<Door>| matches!(door, Some(Door::Open(_)));
-    if !doors.iter().any(|(_, door)| open(door)) {
-        return std::future::pending().await;
-    }
-    poll_fn(|cx| {
-        for (_, door) in doors {
-            if let Some(Door::Open(listener)) = door
-                && let Poll::Ready(accepted) = listener.poll_accept(cx)
-            {
-                return Poll::Ready(accepted.map(|(socket, _)| Channel::of(socket)));
-            }
-        }
-        Poll::Pending
-    })
-    .await
 }

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 
 struct Process {
+    successor: watch::Sender<Successor>,
     signal: mpsc::UnboundedSender<Signal>,
     readiness: Readiness,
     stage: watch::Receiver<Stage>,
@@ -16,21 +17,44 @@ const TIMES: Times = Times { lame_duck: Duration::ZERO, tunnels: Duration::from_
 
 /// A process in a pod whose lame duck time is as given, with how long its end took.
 fn process(lame_duck: Duration) -> Process {
+    start(true, Times { lame_duck, ..TIMES })
+}
+
+fn start(is_pod: bool, times: Times) -> Process {
     let readiness = Readiness::new();
     let lifecycle = Lifecycle::new(&readiness);
     let stage = lifecycle.stage();
     let (signal, mut signals) = Signals::of_channel();
     let (drained, done) = oneshot::channel();
+    let (successor, follows) = watch::channel(Successor::None);
     let run = tokio::spawn(async move {
         let began = tokio::time::Instant::now();
-        let done = async move {
+        let drained = async move {
             let _ = done.await;
         };
-        let farewell =
-            Farewell { is_pod: true, times: || Times { lame_duck, ..TIMES }, drained: done, open: Open::default };
-        (lifecycle.run(&mut signals, &mut Succession::none(), farewell).await, began.elapsed())
+        let farewell = Farewell { is_pod, times: || times, drained, open: Open::default };
+        let mut succession = Succession::of(follows);
+        (lifecycle.run(&mut signals, &mut succession, farewell).await, began.elapsed())
     });
-    Process { signal, readiness, stage, drained, run }
+    Process { successor, signal, readiness, stage, drained, run }
+}
+
+impl Process {
+    async fn next_stage(&mut self) -> Stage {
+        self.stage.changed().await.unwrap();
+        *self.stage.borrow_and_update()
+    }
+
+    /// Lets it come to where it waits.
+    async fn settles(&self) {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn has_successor(stage: Stage) -> Option<bool> {
+    if let Stage::Draining { has_successor, .. } = stage { Some(has_successor) } else { None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,6 +109,94 @@ async fn a_second_signal_ends_at_once_with_its_own_code() {
     let (ended, took) = process.run.await.unwrap();
     assert_eq!((ended, took), (Ended::AtOnce(Signal::Interrupt), Duration::ZERO));
     assert_eq!((Signal::Interrupt.exit_code(), Signal::Terminate.exit_code()), (130, 143));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_successor_that_does_well_nothing_is_waited_for_and_tunnels_get_their_time() {
+    let mut process = process(Duration::from_secs(130));
+    process.successor.send_replace(Successor::Confirmed);
+    process.signal.send(Signal::Terminate).unwrap();
+    let stage = process.next_stage().await;
+    assert_eq!(has_successor(stage), Some(true));
+    let (ended, took) = process.run.await.unwrap();
+    assert_eq!((ended, took), (Ended::Drained, TIMES.tunnels + SLACK));
+    drop(process.drained);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_tunnel_is_given_more_than_a_pod_has() {
+    let hours = Times { tunnels: Duration::from_secs(7200), ..TIMES };
+    for (is_pod, longest) in [(true, GRACE), (false, hours.tunnels + SLACK)] {
+        let process = start(is_pod, hours);
+        process.successor.send_replace(Successor::Confirmed);
+        if is_pod {
+            process.signal.send(Signal::Terminate).unwrap();
+        }
+        let (_, took) = process.run.await.unwrap();
+        assert!(took <= longest && took > longest - LAST, "{took:?}");
+        drop(process.drained);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_on_probation_is_waited_for_and_no_longer_than_its_ten_seconds() {
+    let mut process = process(Duration::from_secs(130));
+    process.successor.send_replace(Successor::Probation);
+    process.signal.send(Signal::Terminate).unwrap();
+    assert_eq!(process.next_stage().await, Stage::HandingOver);
+    let began = tokio::time::Instant::now();
+    assert_eq!(has_successor(process.next_stage().await), Some(true));
+    assert_eq!(began.elapsed(), WELL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_that_dies_leaves_lame_duck_time_which_another_one_ends() {
+    let mut process = process(Duration::from_secs(130));
+    process.successor.send_replace(Successor::Probation);
+    process.signal.send(Signal::Terminate).unwrap();
+    assert_eq!(process.next_stage().await, Stage::HandingOver);
+    process.successor.send_replace(Successor::None);
+    assert_eq!(process.next_stage().await, Stage::LameDuck);
+    process.successor.send_replace(Successor::Probation);
+    process.settles().await;
+    // what was told cannot be taken back
+    assert_eq!(*process.stage.borrow(), Stage::LameDuck);
+    process.successor.send_replace(Successor::Confirmed);
+    assert_eq!(has_successor(process.next_stage().await), Some(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn successors_that_come_and_go_do_not_stretch_the_lame_duck_time() {
+    let mut process = process(Duration::from_secs(130));
+    process.signal.send(Signal::Terminate).unwrap();
+    let began = tokio::time::Instant::now();
+    assert_eq!(process.next_stage().await, Stage::LameDuck);
+    for _ in 0..20 {
+        tokio::time::advance(Duration::from_secs(6)).await;
+        process.successor.send_replace(Successor::Probation);
+        process.settles().await;
+        process.successor.send_replace(Successor::None);
+        process.settles().await;
+    }
+    assert_eq!(has_successor(process.next_stage().await), Some(false));
+    assert_eq!(began.elapsed(), Duration::from_secs(130));
+}
+
+#[tokio::test(start_paused = true)]
+async fn outside_a_pod_a_process_ends_by_itself_once_its_successor_does_well() {
+    let mut process = start(false, TIMES);
+    process.successor.send_replace(Successor::Probation);
+    process.settles().await;
+    assert_eq!(*process.stage.borrow(), Stage::Serving);
+    process.successor.send_replace(Successor::Confirmed);
+    assert_eq!(has_successor(process.next_stage().await), Some(true));
+    process.drained.send(()).unwrap();
+    assert_eq!(process.run.await.unwrap().0, Ended::Drained);
+    // in a pod the kubelet says when, and would start it again
+    let process = start(true, TIMES);
+    process.successor.send_replace(Successor::Confirmed);
+    process.settles().await;
+    assert_eq!(*process.stage.borrow(), Stage::Serving);
 }
 
 #[test]

@@ -237,9 +237,18 @@ impl Gate {
 
     /// Connections end when they are done, at most after these times.
     pub fn drain(&self, requests: Duration, tunnels: Duration) {
+        self.begin_draining(requests, tunnels, false);
+    }
+
+    /// The same where another process has the listeners.
+    pub fn drain_with_successor(&self, within: Duration) {
+        self.begin_draining(within, within, true);
+    }
+
+    fn begin_draining(&self, requests: Duration, tunnels: Duration, has_successor: bool) {
         let now = Instant::now();
         let (requests_until, tunnels_until) = (now + requests, now + tunnels);
-        self.stage.send_replace(Stage::Draining { requests_until, tunnels_until, has_successor: false });
+        self.stage.send_replace(Stage::Draining { requests_until, tunnels_until, has_successor });
     }
 
     /// Waits until every worker has ended.
