@@ -1,0 +1,125 @@
+//! How a process ends that has a successor, or had a predecessor.
+
+use std::net::SocketAddr;
+
+use crate::support::load::Load;
+use crate::support::serving::{Starting, ask, place, process};
+
+const HELLO: &str = "drain: {lameDuck: 60s}\nroutes: [{host: a.test, respond: {status: 200, body: hello}}]";
+
+/// In a pod the kubelet ends a process, and would start one again that ends by itself.
+fn pod(addr: SocketAddr) -> Starting {
+    process(HELLO).http(addr).in_pod()
+}
+
+#[test]
+fn in_a_pod_a_process_stands_by_until_it_is_told_to_end_and_then_drains_without_lame_duck() {
+    let addr = place();
+    let first = pod(addr).serving();
+    let load = Load::on(addr);
+    let second = pod(addr).succeeding();
+    // before its successor has shown that it does well: it waits for that
+    first.signal("TERM");
+    first.says("Shutting down once the successor has shown");
+    load.goes_on(50);
+    let (status, log) = first.ended();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("The successor has the listeners") && !log.contains("serving on so that"), "{log}");
+    second.says("The predecessor does not stand by any more");
+    load.goes_on(50);
+    load.all_answered();
+}
+
+#[test]
+fn a_successor_that_dies_while_the_old_one_waits_to_end_leaves_it_its_lame_duck_time() {
+    let addr = place();
+    let first = pod(addr).serving();
+    let second = pod(addr).succeeding();
+    first.signal("TERM");
+    first.says("Shutting down once the successor has shown");
+    second.signal("KILL");
+    first.says("The successor is gone");
+    first.says("Shutting down, serving on");
+    assert!(ask(addr).unwrap().ends_with("hello"));
+    // a new one that comes meanwhile ends the wait
+    let load = Load::on(addr);
+    let third = pod(addr).succeeding();
+    let (status, log) = first.ended();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("The successor has the listeners"), "{log}");
+    load.goes_on(50);
+    load.all_answered();
+    drop(third);
+}
+
+#[test]
+fn a_new_process_that_is_told_to_end_gives_the_listeners_back() {
+    let addr = place();
+    let first = pod(addr).workers(1).serving();
+    let load = Load::on(addr);
+    let second = pod(addr).workers(3).succeeding();
+    load.goes_on(50);
+    let (status, log) = second.terminated();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("The predecessor serves again") && !log.contains("serving on so that"), "{log}");
+    first.says("The successor is gone, this process accepts");
+    load.goes_on(50);
+    load.all_answered();
+}
+
+#[test]
+fn a_second_signal_ends_one_that_waits_for_its_successor() {
+    let addr = place();
+    let first = pod(addr).serving();
+    let _second = pod(addr).succeeding();
+    first.signal("TERM");
+    first.says("Shutting down once the successor has shown");
+    first.signal("INT");
+    assert_eq!(first.ended().0.code(), Some(130));
+    assert!(ask(addr).unwrap().ends_with("hello"));
+}
+
+#[test]
+fn a_new_process_that_dies_is_replaced_by_the_old_one_at_once() {
+    let addr = place();
+    let first = pod(addr).serving();
+    for round in 1..=3 {
+        let second = pod(addr).succeeding();
+        first.says_again("The successor accepts connections", round);
+        second.signal("KILL");
+        first.says_again("The successor is gone", round);
+        assert!(ask(addr).unwrap().ends_with("hello"));
+    }
+}
+
+#[test]
+fn a_new_process_that_hangs_is_replaced_by_the_old_one_and_serves_beside_it_when_it_wakes() {
+    let addr = place();
+    let first = pod(addr).serving();
+    let second = pod(addr).succeeding();
+    first.says("The successor accepts connections");
+    second.signal("STOP");
+    first.says("The successor is gone");
+    // the process that hangs has the sockets too: nobody is lost whoever accepts
+    for _ in 0..20 {
+        assert!(ask(addr).unwrap().ends_with("hello"));
+    }
+    second.signal("CONT");
+    let line = second.says("The predecessor does not stand by any more");
+    assert!(line["why"].as_str().unwrap().contains("accepts again"), "{line}");
+    for _ in 0..20 {
+        assert!(ask(addr).unwrap().ends_with("hello"));
+    }
+}
+
+#[test]
+fn an_old_process_that_dies_in_the_middle_leaves_a_new_one_that_serves() {
+    let addr = place();
+    let first = pod(addr).serving();
+    let second = pod(addr).succeeding();
+    let load = Load::on(addr);
+    first.signal("KILL");
+    second.says("The predecessor does not stand by any more");
+    load.goes_on(50);
+    load.all_answered();
+}
