@@ -191,19 +191,29 @@ impl Lifecycle {
         if succession.is_stood_by() {
             self.stage.send_replace(Stage::HandingOver);
             if succession.take_back().await {
+                self.duty.send_replace(Duty::Relieved);
                 return true;
             }
         }
         let until = tokio::time::Instant::now() + lame_duck;
         loop {
             match succession.successor() {
-                Successor::Confirmed => return true,
+                Successor::Confirmed => {
+                    succession.leave().await;
+                    // it may have died in this very moment, and this process accepts again
+                    if succession.successor() == Successor::Confirmed {
+                        return true;
+                    }
+                }
                 Successor::Probation => {
                     info!("Shutting down once the successor has shown that it does well");
                     self.stage.send_if_modified(|stage| forward(stage, Stage::HandingOver));
                     let decided = succession.changed_from(Successor::Probation);
                     if tokio::time::timeout(WELL, decided).await.is_err() {
-                        return true;
+                        succession.leave().await;
+                        if succession.successor() != Successor::None {
+                            return true;
+                        }
                     }
                 }
                 Successor::None => {
