@@ -108,7 +108,7 @@ fn the_admin_surface_moves_with_the_listeners() {
     let starting = hello(addr).flag(format!("--admin={admin}"));
     let status = || {
         let answer = Client::connect(admin).get("127.0.0.1", "/status");
-        serde_json::from_str::<serde_json::Value>(&answer.text()).unwrap()
+        serde_json::from_str::<serde_json::Value>(answer.text()).unwrap()
     };
     let first = starting.serving();
     assert_eq!(status()["ready"], true);
