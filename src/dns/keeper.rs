@@ -249,6 +249,7 @@ impl<T: Transport> Keeper<T> {
     /// The records of every zone in which something is wanted, and those of ours elsewhere.
     async fn look(&mut self, permit: &Permit, wanted: &Wanted) -> Result<Look, Error> {
         let mut look = Look::default();
+        self.known.memory.begin();
         let Some(zones) = &mut self.known.zones else { return Ok(look) };
         let relevant = wanted.zones.iter().filter(|zone| !zone.names.is_empty()).map(|zone| &zone.zone.id);
         let relevant: BTreeSet<&ZoneId> = relevant.collect();

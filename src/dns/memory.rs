@@ -20,6 +20,8 @@ const FOLLOWS: Duration = Duration::from_secs(15);
 pub(super) struct Memory {
     written: BTreeMap<String, Remembered>,
     unsure: BTreeMap<String, Unsure>,
+    /// Until when something is believed that the last lists deny.
+    denied: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -78,9 +80,15 @@ impl Memory {
         self.unsure.keys().cloned().collect()
     }
 
-    /// When the first of them is known again.
+    /// Lists are about to be read.
+    pub(super) fn begin(&mut self) {
+        self.denied = None;
+    }
+
+    /// When lists are to be read again: what is unsure is known then, or what is believed is not any more, and a list that
+    /// denies it is right: a person has changed the record.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.unsure.values().map(|unsure| unsure.until).min()
+        self.unsure.values().map(|unsure| unsure.until).chain(self.denied).min()
     }
 
     /// The records of a zone as they are now, of a list of all of them that may be older.
@@ -88,11 +96,20 @@ impl Memory {
         self.written.retain(|_, remembered| now < remembered.until);
         self.unsure.retain(|_, unsure| now < unsure.until);
         self.arrived(&listed, now);
+        self.denied = [self.denied, self.is_denied_until(zone, &listed)].into_iter().flatten().min();
         let is_unknown = |record: &Record| !self.written.contains_key(&record.id);
         let mut records: Vec<Record> = listed.into_iter().filter(is_unknown).collect();
         let of_zone = self.written.values().filter(|remembered| remembered.zone == *zone);
         records.extend(of_zone.filter_map(|remembered| remembered.record.clone()));
         records
+    }
+
+    fn is_denied_until(&self, zone: &ZoneId, listed: &[Record]) -> Option<Instant> {
+        let of_zone = self.written.iter().filter(|(_, remembered)| remembered.zone == *zone);
+        let listed: BTreeMap<&str, &Record> = listed.iter().map(|record| (record.id.as_str(), record)).collect();
+        let is_denied =
+            |(id, remembered): &(&String, &Remembered)| listed.get(id.as_str()).copied() != remembered.record.as_ref();
+        of_zone.filter(is_denied).map(|(_, remembered)| remembered.until).min()
     }
 
     /// No list is newer than what is true: what stands there as it was to become was written.
@@ -147,9 +164,13 @@ mod tests {
         };
         tokio::time::advance(BELIEVED - Duration::from_millis(1)).await;
         assert_eq!(contents(memory.over(&zone, old.clone(), Instant::now())), ["192.0.2.1", "192.0.2.9", "192.0.2.4"]);
+        // the list says otherwise, and may be right
+        assert_eq!(memory.due(), Some(Instant::now() + Duration::from_millis(1)));
         assert_eq!(contents(memory.over(&"other".into(), Vec::new(), Instant::now())), Vec::<String>::new());
         tokio::time::advance(Duration::from_millis(1)).await;
+        memory.begin();
         assert_eq!(contents(memory.over(&zone, old, Instant::now())), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+        assert_eq!(memory.due(), None);
     }
 
     fn patch(id: &str, content: &str) -> Patch {
@@ -180,6 +201,7 @@ mod tests {
 
         tokio::time::advance(FOLLOWS).await;
         memory.over(&zone, old, Instant::now());
-        assert_eq!((unsure(&memory).as_str(), memory.due()), ("", None));
+        // but for what has arrived, which this list denies
+        assert_eq!((unsure(&memory).as_str(), memory.due()), ("", Some(began + BELIEVED)));
     }
 }

@@ -121,6 +121,11 @@ impl Judge {
         self.touched.insert(name.to_owned(), now);
     }
 
+    /// When it has done so for the last time.
+    pub fn last_touched(&self) -> Option<Duration> {
+        self.touched.values().max().copied()
+    }
+
     /// What is wrong with what a write has done.
     pub fn written(
         &mut self,

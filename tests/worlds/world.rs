@@ -260,6 +260,10 @@ impl World {
             sleep(Duration::from_millis(100)).await;
             self.check()?;
         }
+        // what a hand has done is not seen before
+        let touched = self.hub.with(|hub| hub.judge.last_touched().map(|at| hub.now() - at));
+        sleep(touched.map_or(Duration::ZERO, |since| BELIEVED.saturating_sub(since))).await;
+        self.check()?;
         self.hub.with(|hub| hub.wake());
         let began = Instant::now();
         let rounds = self.within_rounds(began, true).await?;
