@@ -268,6 +268,7 @@ impl<T: Transport> Keeper<T> {
         }
         let is_ours = |record: &&Record| self.mark.owns(record.comment.as_deref());
         self.known.ours = look.records.iter().filter(is_ours).map(|record| record.zone.clone()).collect();
+        self.known.ours.extend(self.known.memory.hidden(Instant::now()).cloned());
         Ok(look)
     }
 
@@ -275,7 +276,7 @@ impl<T: Transport> Keeper<T> {
     fn learn(&mut self, plan: &ZonePlan, done: Done) {
         let Done { added, changed: _, deleted, removed, written, gone, missing, unanswered, undone: _ } = done;
         let now = Instant::now();
-        if !written.is_empty() {
+        if !written.is_empty() || !unanswered.posts.is_empty() {
             self.known.ours.insert(ZoneId::clone(&plan.zone.id));
         }
         self.known.memory.wrote(&written, now);

@@ -20,6 +20,8 @@ const FOLLOWS: Duration = Duration::from_secs(15);
 pub(super) struct Memory {
     written: BTreeMap<String, Remembered>,
     unsure: BTreeMap<String, Unsure>,
+    /// Zones in which there may be records of ours that no list has shown, until when.
+    hidden: BTreeMap<ZoneId, Instant>,
     /// Until when something is believed that the last lists deny.
     denied: Option<Instant>,
 }
@@ -64,10 +66,13 @@ impl Memory {
         }
     }
 
-    /// Nobody has answered to these writes. Of records that were made there is nothing to remember: to make them again is
-    /// refused, or they are in the next list.
+    /// Nobody has answered to these writes. Of records that were made there is no more to remember than where: to make them
+    /// again is refused, or they are in the next list.
     pub(super) fn unanswered(&mut self, zone: &ZoneId, batch: Batch, now: Instant) {
-        let Batch { deletes, patches, posts: _ } = batch;
+        let Batch { deletes, patches, posts } = batch;
+        if !posts.is_empty() {
+            self.hidden.insert(zone.clone(), now + FOLLOWS);
+        }
         let deletes = deletes.into_iter().map(|id| (id, None));
         for (id, to) in deletes.chain(patches.into_iter().map(|patch| (patch.id.clone(), Some(patch)))) {
             self.written.remove(&id);
@@ -88,7 +93,14 @@ impl Memory {
     /// When lists are to be read again: what is unsure is known then, or what is believed is not any more, and a list that
     /// denies it is right: a person has changed the record.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.unsure.values().map(|unsure| unsure.until).chain(self.denied).min()
+        let unsure = self.unsure.values().map(|unsure| unsure.until);
+        unsure.chain(self.hidden.values().copied()).chain(self.denied).min()
+    }
+
+    /// Zones that have to be looked at once more, whatever their lists show now.
+    pub(super) fn hidden(&mut self, now: Instant) -> impl Iterator<Item = &ZoneId> {
+        self.hidden.retain(|_, until| now < *until);
+        self.hidden.keys()
     }
 
     /// The records of a zone as they are now, of a list of all of them that may be older.
@@ -135,7 +147,7 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Draft, RecordType};
+    use super::super::{Draft, Post, RecordType};
     use super::*;
 
     fn record(id: &str, content: &str) -> Record {
@@ -203,5 +215,17 @@ mod tests {
         memory.over(&zone, old, Instant::now());
         // but for what has arrived, which this list denies
         assert_eq!((unsure(&memory).as_str(), memory.due()), ("", Some(began + BELIEVED)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_zone_in_which_something_may_have_been_made_is_looked_at_until_lists_have_followed() {
+        let (zone, mut memory): (ZoneId, _) = ("z".into(), Memory::default());
+        let post = Post { record: patch("1", "192.0.2.1").to, comment: "ours".to_owned() };
+        let began = Instant::now();
+        memory.unanswered(&zone, Batch { posts: vec![post], ..Batch::default() }, began);
+        tokio::time::advance(FOLLOWS - Duration::from_millis(1)).await;
+        assert_eq!((memory.hidden(Instant::now()).count(), memory.due()), (1, Some(began + FOLLOWS)));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!((memory.hidden(Instant::now()).count(), memory.due()), (0, None));
     }
 }
