@@ -1,7 +1,7 @@
 //! A download from a node that takes four seconds, one after the other. One that does not come whole is lost.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,11 +17,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 pub(crate) async fn run(node: &'static str, shared: &Shared) {
     while shared.goes_on() {
+        let began = Instant::now();
         let size = tokio::time::timeout(PATIENCE, download(node)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()));
         match size {
             Ok(size) if size > SIZE => shared.count(|counts| counts.downloads += 1),
-            Ok(_) => shared.failed(node, "download", "cut"),
-            Err(_) => shared.failed(node, "download", "broken"),
+            Ok(_) => shared.failed(node, "download", began, "cut"),
+            Err(ref error) => shared.failed(node, &format!("download ({error})"), began, "broken"),
         }
         if size.is_err() {
             tokio::time::sleep(PAUSE).await;

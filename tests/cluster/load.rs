@@ -26,6 +26,9 @@ const PACE: Duration = Duration::from_micros(62_500);
 const TOLD: usize = 30;
 const KEPT: usize = 10_000;
 
+/// What a machine that is not overloaded never takes to run somebody again.
+const STALL: Duration = Duration::from_millis(500);
+
 /// Until [`Load::stop`], or until the process ends.
 pub(crate) struct Load {
     shared: Arc<Shared>,
@@ -55,10 +58,19 @@ pub(crate) struct Counts {
     pub(crate) spared: u64,
     pub(crate) downloads: u64,
     pub(crate) messages: u64,
+    /// How long this machine has let nobody run, each time.
+    stalls: Vec<Duration>,
     /// How long WebSockets lived that were closed from the other side.
     pub(crate) lives: Vec<Duration>,
-    spare: Vec<&'static str>,
+    spare: Vec<Spare>,
     told: Vec<String>,
+}
+
+/// When a node was meant to lose what it had.
+#[derive(Clone)]
+struct Spare {
+    node: &'static str,
+    until: Option<Instant>,
 }
 
 impl Load {
@@ -85,11 +97,13 @@ impl Load {
 
     /// What this node loses from now on is its fate, until the scenario ends.
     pub(crate) fn spare(&self, node: &'static str) {
-        self.shared.counts().spare.push(node);
+        self.shared.counts().spare.push(Spare { node, until: None });
     }
 
     pub(crate) fn forgive_nobody(&self) {
-        self.shared.counts().spare.clear();
+        for spare in self.shared.counts().spare.iter_mut().filter(|spare| spare.until.is_none()) {
+            spare.until = Some(Instant::now());
+        }
     }
 
     pub(crate) fn counts_since(&self, mark: &Mark) -> Counts {
@@ -128,10 +142,10 @@ impl Shared {
         count(&mut self.counts());
     }
 
-    /// Something of `who` went wrong.
-    pub(crate) fn failed(&self, node: &'static str, who: &str, what: &'static str) {
+    /// Something of `who` went wrong that began at that time.
+    pub(crate) fn failed(&self, node: &'static str, who: &str, began: Instant, what: &'static str) {
         let mut counts = self.counts();
-        if counts.spare.contains(&node) {
+        if counts.spare.iter().any(|spare| spare.node == node && spare.until.is_none_or(|until| began < until)) {
             counts.spared += 1;
             return;
         }
@@ -152,6 +166,7 @@ impl Counts {
             spared: self.spared - before.spared,
             downloads: self.downloads - before.downloads,
             messages: self.messages - before.messages,
+            stalls: self.stalls[before.stalls.len()..].to_vec(),
             lives: self.lives[before.lives.len()..].to_vec(),
             spare: Vec::new(),
             told: self.told[before.told.len()..].iter().take(TOLD).cloned().collect(),
@@ -161,13 +176,13 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { requests, failed, spared, downloads, messages, lives, spare: _, told: _ } = self;
+        let Counts { requests, failed, spared, downloads, messages, stalls, lives, spare: _, told: _ } = self;
         write!(
             f,
             "{requests} requests, {downloads} downloads, {messages} messages, {} WebSockets closed; ",
             lives.len()
         )?;
-        write!(f, "failed: {failed:?}, on nodes meant to fail: {spared}")
+        write!(f, "failed: {failed:?}, on nodes meant to fail: {spared}; the machine stood still for {stalls:.1?}")
     }
 }
 
@@ -185,7 +200,21 @@ async fn run(authority: &str, shared: &Arc<Shared>) {
         local.spawn_local(async move { websocket::run(node, &theirs).await });
         local.spawn_local(async move { download::run(node, &download).await });
     }
+    let shared = Arc::clone(shared);
+    local.spawn_local(async move { watch(&shared).await });
     local.await;
+}
+
+/// How late this machine is: what all clients lose at one moment may be its fault.
+async fn watch(shared: &Shared) {
+    while shared.goes_on() {
+        let asleep = Instant::now();
+        tokio::time::sleep(PACE).await;
+        let late = asleep.elapsed().saturating_sub(PACE);
+        if late > STALL {
+            shared.count(|counts| counts.stalls.push(late));
+        }
+    }
 }
 
 /// Whether a node answers the load's request now.
@@ -220,10 +249,11 @@ async fn ask(node: &'static str, plan: &Plan, shared: &Shared) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shared.goes_on() {
         ticks.tick().await;
+        let began = Instant::now();
         let answer = client.ask().await;
         shared.count(|counts| counts.requests += 1);
         if let Err(failure) = answer {
-            shared.failed(node, &who, name(failure));
+            shared.failed(node, &who, began, name(failure));
         }
     }
 }

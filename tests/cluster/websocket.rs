@@ -19,16 +19,19 @@ const ECHO: [u8; 6] = [0x81, 4, b'p', b'i', b'n', b'g'];
 
 pub(crate) async fn run(node: &'static str, shared: &Shared) {
     while shared.goes_on() {
-        let Ok(mut stream) = open(node).await else {
-            shared.failed(node, "WebSocket", "not opened");
-            tokio::time::sleep(PACE).await;
-            continue;
-        };
         let began = Instant::now();
+        let mut stream = match open(node).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                shared.failed(node, &format!("WebSocket ({error})"), began, "not opened");
+                tokio::time::sleep(PACE).await;
+                continue;
+            }
+        };
         match talk(&mut stream, shared).await {
             Ok(true) => shared.count(|counts| counts.lives.push(began.elapsed())),
             Ok(false) => return,
-            Err(_) => shared.failed(node, "WebSocket", "broken"),
+            Err(error) => shared.failed(node, &format!("WebSocket ({error})"), began, "broken"),
         }
     }
 }
