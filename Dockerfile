@@ -16,13 +16,13 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
-COPY image image
+COPY deploy/image deploy/image
 COPY config config
 COPY src src
 # the manifest names them, cargo wants to see them
 COPY benches benches
 COPY tests tests
-RUN image/binary.sh "$TARGETARCH" /out
+RUN deploy/image/binary.sh "$TARGETARCH" /out
 
 FROM scratch AS symbols
 COPY --from=build /out/gatepost.debug /

@@ -11,7 +11,7 @@ content() {
   (
     cd "$root"
     rustc --version
-    find Cargo.toml Cargo.lock image src config -type f -print0 | sort -z | xargs -0 sha256sum
+    find Cargo.toml Cargo.lock deploy/image src config -type f -print0 | sort -z | xargs -0 sha256sum
   ) | sha256sum | cut -c1-16
 }
 stage=$cache/image/$(content)
@@ -21,7 +21,7 @@ flock 8
 if [ ! -e "$stage" ]; then
   # a machine that builds every day keeps the last few
   ls -dt "$cache"/image/*/ 2>/dev/null | tail -n +4 | xargs -r rm -rf
-  (cd "$root" && nice image/binary.sh amd64 "$stage.new/out") >&2
+  (cd "$root" && nice deploy/image/binary.sh amd64 "$stage.new/out") >&2
   # the name stands for a whole build
   mv "$stage.new" "$stage"
 fi
@@ -51,7 +51,7 @@ program() {
 
 (cd "$home/app" && CGO_ENABLED=0 nice -n 19 go build -trimpath -ldflags '-s -w' -o "$state/build/app" .)
 gcc -static -Os -s -o "$state/build/pause" "$home/pause.c"
-archive gatepost:1 --build-context "build=$stage" --file "$root/Dockerfile" "$root/image"
+archive gatepost:1 --build-context "build=$stage" --file "$root/Dockerfile" "$root/deploy/image"
 program pause:1 "$state/build/pause" /pause
 program coredns:1 "$("$testbed/build.sh" coredns)" /coredns
 program app:1 "$state/build/app" /app

@@ -3,7 +3,7 @@
 # its symbols beside it for a debugger, and the CAs that this machine trusts. The Dockerfile runs it, and so do the tests.
 # Only amd64 is built and run by the tests; arm64 goes by the same rules.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 arch=$1 folder=$2
 link=()
 case $arch in
