@@ -97,12 +97,7 @@ impl Bed {
             shown(&["get", "nodes", "-o", "wide"]),
             shown(&["get", "pods", "-A", "-o", "wide"]),
             shown(&["-n", "gatepost", "get", "events", "--sort-by=.metadata.creationTimestamp"]),
-            shown(&["-n", "gatepost", "logs", "-l", "app.kubernetes.io/name=gatepost", "--prefix", "--tail=400"])
-                .lines()
-                // the access log is in there too, and long
-                .filter(|line| !line.contains("\"client\":"))
-                .collect::<Vec<_>>()
-                .join("\n"),
+            shown(&["-n", "gatepost", "logs", "-l", "app.kubernetes.io/name=gatepost", "--prefix", "--tail=20"]),
         ]
         .join("\n")
     }

@@ -25,6 +25,7 @@ mod tally;
 mod transport;
 mod websocket;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -73,6 +74,7 @@ fn play(scenario: &Scenario, bed: &Bed, load: &Load) -> Row {
         seen
     }));
     let passed = played.is_ok();
+    let seen = played.unwrap_or_else(|why| reason(&*why));
     if !passed {
         println!("{}", load.failures_since(&mark));
         println!("{}", bed.state());
@@ -83,5 +85,11 @@ fn play(scenario: &Scenario, bed: &Bed, load: &Load) -> Row {
     }
     load.forgive_nobody();
     println!("test {} … {} ({:.0?})", scenario.name, if passed { "ok" } else { "FAILED" }, began.elapsed());
-    Row { story: scenario.story, passed, counts: load.counts_since(&mark), seen: played.unwrap_or_default() }
+    Row { story: scenario.story, passed, counts: load.counts_since(&mark), seen }
+}
+
+/// The first line of a panic.
+fn reason(why: &(dyn Any + Send)) -> String {
+    let text = why.downcast_ref::<String>().map(String::as_str).or_else(|| why.downcast_ref::<&str>().copied());
+    text.and_then(|text| text.lines().next()).unwrap_or("no reason").to_owned()
 }

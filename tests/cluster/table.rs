@@ -11,7 +11,7 @@ pub(crate) struct Row {
     pub(crate) story: &'static str,
     pub(crate) passed: bool,
     pub(crate) counts: Counts,
-    /// What else was to be seen.
+    /// What else was to be seen, or why it failed.
     pub(crate) seen: String,
 }
 
@@ -33,8 +33,8 @@ impl fmt::Display for Table {
         for Row { story, passed, counts, seen } in &self.0 {
             let lost: u64 = counts.failed.values().sum();
             let Counts { requests, spared, downloads, messages, .. } = counts;
-            let seen = if *passed { seen.as_str() } else { "FAILED" };
-            writeln!(f, "| {story} | {requests} | {lost} | {spared} | {downloads} | {messages} | {seen} |")?;
+            let failed = if *passed { "" } else { "FAILED: " };
+            writeln!(f, "| {story} | {requests} | {lost} | {spared} | {downloads} | {messages} | {failed}{seen} |")?;
         }
         Ok(())
     }

@@ -124,7 +124,7 @@ data:
   routes.yaml: |
     routes:
       - {{host: {HOST}, backend: 'crystal-www-example.default:8080'}}
-      - {{host: {LOAD_HOST}, https: allow, backend: 'crystal-www-example.default:8080'}}
+      - {{host: {LOAD_HOST}, https: allow, log: false, backend: 'crystal-www-example.default:8080'}}
       {more}
     tls:
       certificates: [{{hosts: [{HOST}, {LOAD_HOST}], secret: www-example-com}}]

@@ -4,10 +4,6 @@ use crate::bed::{Bed, NODES, until};
 use crate::load::Load;
 
 pub(crate) fn api_server(bed: &Bed, load: &Load) -> String {
-    let asked = bed.kubectl(&["-n", "gatepost", "get", "daemonset", "gatepost", "-o", "jsonpath={..env[*].valueFrom}"]);
-    let is_asked = |what: &str| asked.contains(what);
-    // a kubelet that has not looked at one for five minutes asks for it again before it starts a container
-    assert!(!is_asked("secretKeyRef") && !is_asked("configMapKeyRef"), "needs the API server to start: {asked}");
     // a pod that was killed before is started again only after a while
     bed.renew();
     let pod = bed.pod_on(NODES[0]);
@@ -27,6 +23,10 @@ pub(crate) fn api_server(bed: &Bed, load: &Load) -> String {
     // a leader of before is of no use until it has renewed
     until("somebody who leads", || bed.leader());
     bed.cloudflare.holds(&NODES);
+    let asked = bed.kubectl(&["-n", "gatepost", "get", "daemonset", "gatepost", "-o", "jsonpath={..env[*].valueFrom}"]);
+    let is_asked = |what: &str| asked.contains(what);
+    // a kubelet that has not looked at one for five minutes asks for it again before it starts a container
+    assert!(!is_asked("secretKeyRef") && !is_asked("configMapKeyRef"), "needs the API server to start: {asked}");
     let away = bed.bounds.away.as_secs();
     format!("{away} s; the killed pod's next process served the stored table; {lost} lost between the two")
 }
