@@ -52,6 +52,11 @@ program() {
 (cd "$home/app" && CGO_ENABLED=0 nice -n 19 go build -trimpath -ldflags '-s -w' -o "$state/build/app" .)
 gcc -static -Os -s -o "$state/build/pause" "$home/pause.c"
 archive gatepost:1 --build-context "build=$stage" --file "$root/Dockerfile" "$root/deploy/image"
+size=$(stat -c %s "$state/images/gatepost-1.tar")
+if [ "$size" -ge 20000000 ]; then
+  echo "images.sh: the image has $size bytes and may have 20 MB" >&2
+  exit 1
+fi
 program pause:1 "$state/build/pause" /pause
 program coredns:1 "$("$testbed/build.sh" coredns)" /coredns
 program app:1 "$state/build/app" /app
