@@ -163,9 +163,10 @@ impl Leading {
 
 /// A client with what the process was told when it began.
 pub(super) fn client(dns: &DnsSettings) -> anyhow::Result<Cloudflare<Https>> {
-    let DnsSettings { flags: _, token, token_file, api_key, api_email, endpoint, dry_run: _ } = dns;
+    let DnsSettings { flags: _, token, token_file, api_key, api_email, secret_dir, endpoint, dry_run: _ } = dns;
     let endpoint: Endpoint = endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT).parse().context("CF_API_URL")?;
-    let credentials = Credentials::new(token.clone(), token_file.clone(), api_key.clone(), api_email.clone());
+    let credentials =
+        Credentials::new(token.clone(), token_file.clone(), api_key.clone(), api_email.clone(), secret_dir.clone());
     // a wrong token must not keep the proxy from serving
     let credentials = credentials.unwrap_or_else(Credentials::lacking);
     Ok(Cloudflare::new(Https::new(endpoint.clone()), endpoint, credentials))

@@ -60,6 +60,8 @@ pub struct DnsSettings {
     pub api_key: Option<String>,
     /// Whose the key is.
     pub api_email: Option<String>,
+    /// A folder in which the Secret with any of these is mounted.
+    pub secret_dir: Option<PathBuf>,
     /// Where the API of Cloudflare is, with its path; `None` = where it always is.
     pub endpoint: Option<String>,
     /// Nothing is written.
@@ -94,7 +96,7 @@ pub enum Ending {
 /// Of the credentials only whether they are there.
 impl fmt::Debug for DnsSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DnsSettings { flags, token, token_file, api_key, api_email, endpoint, dry_run } = self;
+        let DnsSettings { flags, token, token_file, api_key, api_email, secret_dir, endpoint, dry_run } = self;
         let redacted = |value: &Option<String>| value.as_ref().map(|_| "…");
         f.debug_struct("DnsSettings")
             .field("flags", flags)
@@ -102,6 +104,7 @@ impl fmt::Debug for DnsSettings {
             .field("token_file", token_file)
             .field("api_key", &redacted(api_key))
             .field("api_email", &redacted(api_email))
+            .field("secret_dir", secret_dir)
             .field("endpoint", endpoint)
             .field("dry_run", dry_run)
             .finish()

@@ -13,6 +13,7 @@ pub(super) const VARIABLES: &str = "\
 Variables of the DNS sync that have no flag:
   CF_API_TOKEN       API token for Cloudflare, with Zone:Read and DNS:Edit
   CF_API_TOKEN_FILE  file that holds one; it is read again when it changes
+  CF_SECRET_DIR      folder with any of the files api-token, or api-key and email, as a mounted Secret has them; read again too
   CF_API_URL         where the API of Cloudflare is [default: https://api.cloudflare.com/client/v4]
   USE_INTERNAL_IP    with any value: as --use-internal-ip
   SKIP_EXTERNAL_IP   with any value: publish internal addresses only";
@@ -96,6 +97,7 @@ impl DnsFlags {
             use_internal_ip,
             node_selector,
         } = self;
+        let path = |name: &str| env(name).filter(|path| !path.is_empty()).map(PathBuf::from);
         let is_set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
         let variable = |name: &str| match env(name).map(OsString::into_string) {
             None => Ok(None),
@@ -128,9 +130,10 @@ impl DnsFlags {
                 addresses,
             },
             token: variable("CF_API_TOKEN")?,
-            token_file: env("CF_API_TOKEN_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
+            token_file: path("CF_API_TOKEN_FILE"),
             api_key: given(cloudflare_api_key),
             api_email: given(cloudflare_api_email),
+            secret_dir: path("CF_SECRET_DIR"),
             endpoint,
             dry_run,
         })
@@ -205,11 +208,16 @@ mod tests {
 
     #[test]
     fn credentials_lose_the_blanks_around_them_and_empty_ones_are_none() {
-        let env = [("CF_API_TOKEN", " token\n"), ("CF_API_TOKEN_FILE", "/t"), ("CF_API_URL", "http://127.0.0.1:1/v4")];
+        let env = [
+            ("CF_API_TOKEN", " token\n"),
+            ("CF_API_TOKEN_FILE", "/t"),
+            ("CF_SECRET_DIR", "/s"),
+            ("CF_API_URL", "http://127.0.0.1:1/v4"),
+        ];
         let settings =
             settings(&["--cloudflare-api-key", "key\n", "--cloudflare-api-email", "a@b.example"], &env).unwrap();
-        let DnsSettings { flags: _, token, token_file, api_key, api_email, endpoint, dry_run } = settings;
-        assert_eq!((token.as_deref(), token_file), (Some("token"), Some("/t".into())));
+        let DnsSettings { flags: _, token, token_file, api_key, api_email, secret_dir, endpoint, dry_run } = settings;
+        assert_eq!((token.as_deref(), token_file, secret_dir), (Some("token"), Some("/t".into()), Some("/s".into())));
         assert_eq!((api_key.as_deref(), api_email.as_deref()), (Some("key"), Some("a@b.example")));
         assert_eq!((endpoint.as_deref(), dry_run), (Some("http://127.0.0.1:1/v4"), false));
         let empty = ["CF_API_TOKEN", "CF_API_TOKEN_FILE", "CF_API_URL"].map(|name| (name, ""));

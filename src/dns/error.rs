@@ -47,7 +47,7 @@ pub enum Error {
 pub enum Permission {
     /// There are no credentials.
     #[error(
-        "there are no credentials for Cloudflare: set CF_API_TOKEN (or CF_API_TOKEN_FILE, or CF_API_KEY with CF_API_EMAIL); in the cluster, the Secret `cloudflare`"
+        "there are no credentials for Cloudflare: set CF_API_TOKEN (or CF_API_TOKEN_FILE, CF_API_KEY with CF_API_EMAIL, or CF_SECRET_DIR); in the cluster, the Secret `cloudflare`"
     )]
     NoCredentials,
     /// The credentials as they are found cannot be sent.

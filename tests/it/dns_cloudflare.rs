@@ -165,8 +165,9 @@ async fn credentials_that_are_wrong_or_may_not_are_told_by_the_permission_that_i
 async fn a_global_key_with_its_address_opens_too_and_another_does_not() {
     let cloud = cloudflare(world()).await;
     cloud.server.tell(|server| server.grant_key("the-key", "me@example.com"));
-    let key =
-        |key: &str| Credentials::new(None, None, Some(key.to_owned()), Some("me@example.com".to_owned())).unwrap();
+    let key = |key: &str| {
+        Credentials::new(None, None, Some(key.to_owned()), Some("me@example.com".to_owned()), None).unwrap()
+    };
     assert_eq!(cloud.client_with(key("the-key")).zones(&permit()).await.map(|zones| zones.len()), Ok(2));
     let error = cloud.client_with(key("no-key")).zones(&permit()).await.unwrap_err();
     assert!(matches!(error, Error::Denied(Permission::Invalid(_))), "{error:?}");
@@ -176,7 +177,7 @@ async fn a_global_key_with_its_address_opens_too_and_another_does_not() {
 async fn a_token_file_that_changes_counts_from_the_next_call_on() {
     let cloud = cloudflare(world()).await;
     let file = tempfile::NamedTempFile::new().unwrap();
-    let given = Credentials::new(None, Some(file.path().to_owned()), None, None).unwrap();
+    let given = Credentials::new(None, Some(file.path().to_owned()), None, None, None).unwrap();
     let mut client = cloud.client_with(given);
     let error = client.zones(&permit()).await.unwrap_err();
     assert!(matches!(error, Error::Denied(Permission::Unusable(_))), "{error:?}");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -33,12 +33,19 @@ enum Kind {
         key: Secret,
         email: String,
     },
+    /// Read for every call too.
+    Folder(PathBuf),
     Lacking(Permission),
 }
 
+/// The keys of the Secret `cloudflare`, which are files where it is mounted.
+const TOKEN_KEY: &str = "api-token";
+const KEY_KEY: &str = "api-key";
+const EMAIL_KEY: &str = "email";
+
 impl Credentials {
-    /// From `CF_API_TOKEN`, `CF_API_TOKEN_FILE`, and `CF_API_KEY` with `CF_API_EMAIL`; the first that is given. What is
-    /// empty is not given.
+    /// From `CF_API_TOKEN`, `CF_API_TOKEN_FILE`, `CF_API_KEY` with `CF_API_EMAIL`, and `CF_SECRET_DIR`, a folder with files
+    /// that are named like the keys of the Secret `cloudflare`; the first that is given. What is empty is not given.
     ///
     /// # Errors
     /// [`Permission::NoCredentials`], or [`Permission::Unusable`] for what cannot be sent.
@@ -47,10 +54,12 @@ impl Credentials {
         token_file: Option<PathBuf>,
         key: Option<String>,
         email: Option<String>,
+        folder: Option<PathBuf>,
     ) -> Result<Credentials, Permission> {
         let given = |text: Option<String>| text.map(Secret::new).filter(|text| !text.trim().is_empty());
         let (token, key, email) = (given(token), given(key), given(email));
         let file = token_file.filter(|file| !file.as_os_str().is_empty());
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
         let kind = match (token, file, key, email) {
             (Some(token), ..) => Kind::Token(usable("CF_API_TOKEN", &token)?),
             (None, Some(file), ..) => Kind::File(file),
@@ -62,7 +71,7 @@ impl Credentials {
                 return Err(Permission::Unusable("CF_API_KEY is set and CF_API_EMAIL is not".to_owned()));
             }
             // an address alone gives no right; the old Secret may well have it
-            (None, None, None, _) => return Err(Permission::NoCredentials),
+            (None, None, None, _) => Kind::Folder(folder.ok_or(Permission::NoCredentials)?),
         };
         Ok(Credentials(kind))
     }
@@ -72,7 +81,7 @@ impl Credentials {
     /// # Errors
     /// [`Permission::Unusable`] for one that cannot be sent, [`Permission::NoCredentials`] for an empty one.
     pub fn token(token: &str) -> Result<Credentials, Permission> {
-        Credentials::new(Some(token.to_owned()), None, None, None)
+        Credentials::new(Some(token.to_owned()), None, None, None, None)
     }
 
     /// None, and why: whatever needs some is refused with that, and the process goes on.
@@ -84,7 +93,13 @@ impl Credentials {
     pub(super) fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, Permission> {
         match &self.0 {
             Kind::Token(token) => Ok(vec![(AUTHORIZATION, bearer(token)?)]),
-            Kind::File(file) => Ok(vec![(AUTHORIZATION, bearer(&read(file)?)?)]),
+            Kind::File(file) => {
+                let source = format!("CF_API_TOKEN_FILE ({})", file.display());
+                let text =
+                    read(&source, file)?.ok_or_else(|| Permission::Unusable(format!("{source} is not there")))?;
+                Ok(vec![(AUTHORIZATION, bearer(&usable(&source, &text)?)?)])
+            }
+            Kind::Folder(folder) => in_folder(folder),
             Kind::Key { key, email } => Ok(vec![(KEY, sensitive(key)?), (EMAIL, sensitive(email)?)]),
             Kind::Lacking(why) => Err(why.clone()),
         }
@@ -97,6 +112,7 @@ impl fmt::Debug for Credentials {
             Kind::Token(_) => f.write_str("Credentials(an API token)"),
             Kind::File(file) => write!(f, "Credentials(an API token in {})", file.display()),
             Kind::Key { .. } => f.write_str("Credentials(a global API key)"),
+            Kind::Folder(folder) => write!(f, "Credentials(what is in {})", folder.display()),
             Kind::Lacking(why) => write!(f, "Credentials({why})"),
         }
     }
@@ -114,13 +130,37 @@ fn sensitive(text: &str) -> Result<HeaderValue, Permission> {
     Ok(value)
 }
 
-fn read(file: &Path) -> Result<Secret, Permission> {
-    let source = format!("CF_API_TOKEN_FILE ({})", file.display());
+/// A token, or a key and whose it is. The Secret may be made, filled and emptied at any time.
+fn in_folder(folder: &Path) -> Result<Vec<(HeaderName, HeaderValue)>, Permission> {
+    let given = |key: &str| {
+        let file = folder.join(key);
+        let source = format!("CF_SECRET_DIR ({})", file.display());
+        let text = read(&source, &file)?.filter(|text| !text.trim().is_empty());
+        text.map(|text| usable(&source, &text)).transpose()
+    };
+    if let Some(token) = given(TOKEN_KEY)? {
+        return Ok(vec![(AUTHORIZATION, bearer(&token)?)]);
+    }
+    match (given(KEY_KEY)?, given(EMAIL_KEY)?) {
+        (Some(key), Some(email)) => Ok(vec![(KEY, sensitive(&key)?), (EMAIL, sensitive(&email)?)]),
+        (Some(_), None) => {
+            Err(Permission::Unusable(format!("the Secret `cloudflare` has the key {KEY_KEY} and not {EMAIL_KEY}")))
+        }
+        (None, _) => Err(Permission::NoCredentials),
+    }
+}
+
+/// What a file holds; nothing when it is not there.
+fn read(source: &str, file: &Path) -> Result<Option<Secret>, Permission> {
     let unreadable = |error: std::io::Error| Permission::Unusable(format!("{source}: {error}"));
     let mut text = Secret::new(String::with_capacity(MAX + 1));
-    let opened = File::open(file).map_err(unreadable)?;
+    let opened = match File::open(file) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
     opened.take(MAX as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
-    usable(&source, &text)
+    Ok(Some(text))
 }
 
 /// Without the newline that editors and `echo` leave at the end.
@@ -144,7 +184,7 @@ mod tests {
 
     fn new(token: &str, file: &str, key: &str, email: &str) -> Result<Credentials, Permission> {
         let given = |text: &str| Some(text.to_owned());
-        Credentials::new(given(token), Some(file.into()), given(key), given(email))
+        Credentials::new(given(token), Some(file.into()), given(key), given(email), None)
     }
 
     fn sent(credentials: &Credentials) -> String {
@@ -201,6 +241,36 @@ mod tests {
             assert!(told.contains(part) && !told.contains("lines") && !told.contains("ret"), "{text:?}: {told}");
         }
         assert!(matches!(Credentials::token("se cret"), Err(Permission::Unusable(_))));
+    }
+
+    #[test]
+    fn a_mounted_secret_is_read_for_every_call_and_its_token_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Credentials::new(None, None, None, None, Some(folder.path().to_owned())).unwrap();
+        let write = |key: &str, text: &str| std::fs::write(folder.path().join(key), text).unwrap();
+        // optional, and perhaps made later
+        assert_eq!(mounted.headers().unwrap_err(), Permission::NoCredentials);
+        write("email", "e@x\n");
+        assert_eq!(mounted.headers().unwrap_err(), Permission::NoCredentials);
+        write("api-key", "k\n");
+        assert_eq!(sent(&mounted), "x-auth-key: k, x-auth-email: e@x");
+        write("api-token", "t\n");
+        assert_eq!(sent(&mounted), "authorization: Bearer t");
+        // as placeholders are
+        write("api-token", "\n");
+        assert_eq!(sent(&mounted), "x-auth-key: k, x-auth-email: e@x");
+        std::fs::remove_file(folder.path().join("email")).unwrap();
+        let Permission::Unusable(told) = mounted.headers().unwrap_err() else { panic!() };
+        assert!(told.contains("api-key and not email"), "{told}");
+        write("api-token", "two words");
+        assert!(matches!(mounted.headers(), Err(Permission::Unusable(_))));
+        // what is said in so many words comes first
+        let folder = Some(folder.path().to_owned());
+        assert_eq!(
+            sent(&Credentials::new(Some("t".into()), None, None, None, folder).unwrap()),
+            "authorization: Bearer t"
+        );
+        assert!(Credentials::new(None, None, None, None, Some("".into())).is_err());
     }
 
     #[test]

@@ -8,6 +8,9 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, Probe};
 
 use crate::testbed::manifests;
 
+/// The volume with the Secret `cloudflare`.
+const CREDENTIALS: &str = "cloudflare";
+
 fn shipped() -> DaemonSet {
     let [object] = manifests("deploy/base/daemonset.yaml").try_into().unwrap();
     serde_json::from_value(object).unwrap()
@@ -72,7 +75,7 @@ fn probes_ask_the_process_of_the_own_pod_and_leave_it_the_time_it_takes() {
 fn every_folder_of_the_node_is_mounted_where_both_containers_look_for_it() {
     let pod = pod();
     let mut places = BTreeMap::new();
-    for volume in pod.volumes.iter().flatten() {
+    for volume in pod.volumes.iter().flatten().filter(|volume| volume.name != CREDENTIALS) {
         let host = volume.host_path.as_ref().unwrap_or_else(|| panic!("{}: a folder of the node", volume.name));
         assert_eq!(host.type_.as_deref(), Some("DirectoryOrCreate"), "{}", volume.name);
         places.insert(volume.name.as_str(), host.path.as_str());
@@ -80,7 +83,7 @@ fn every_folder_of_the_node_is_mounted_where_both_containers_look_for_it() {
     assert_eq!(places.values().copied().collect::<Vec<_>>(), ["/run/gatepost", "/var/lib/gatepost"]);
     let [prepare, serve] = containers(&pod);
     for container in [prepare, serve] {
-        let mounts = container.volume_mounts.iter().flatten();
+        let mounts = container.volume_mounts.iter().flatten().filter(|mount| mount.name != CREDENTIALS);
         let mounted: BTreeMap<_, _> = mounts.map(|mount| (&*mount.name, &*mount.mount_path)).collect();
         assert_eq!(mounted, places, "{}", container.name);
     }
@@ -88,6 +91,25 @@ fn every_folder_of_the_node_is_mounted_where_both_containers_look_for_it() {
         serve.args.as_deref().unwrap(),
         ["serve", "--state-dir=/var/lib/gatepost", "--secret-dir=/run/gatepost"]
     );
+}
+
+#[test]
+fn a_container_starts_without_the_api_server_being_asked_and_finds_the_credentials_where_it_looks() {
+    let pod = pod();
+    for container in containers(&pod) {
+        let from = container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref());
+        assert!(from.clone().all(|from| from.secret_key_ref.is_none() && from.config_map_key_ref.is_none()));
+        assert!(container.env_from.is_none());
+    }
+    let mut volumes = pod.volumes.iter().flatten();
+    let secret = volumes.find(|volume| volume.name == CREDENTIALS).unwrap().secret.as_ref().unwrap();
+    assert_eq!((secret.secret_name.as_deref(), secret.optional), (Some("cloudflare"), Some(true)));
+    let [_, serve] = containers(&pod);
+    let mut variables = serve.env.iter().flatten();
+    let folder = variables.find(|variable| variable.name == "CF_SECRET_DIR").unwrap().value.as_deref();
+    let mut mounts = serve.volume_mounts.iter().flatten();
+    let mount = mounts.find(|mount| mount.name == CREDENTIALS).unwrap();
+    assert_eq!((folder, mount.read_only), (Some(&*mount.mount_path), Some(true)));
 }
 
 #[test]
