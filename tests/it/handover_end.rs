@@ -1,8 +1,12 @@
 //! How a process ends that has a successor, or had a predecessor.
 
 use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::json;
 
 use crate::support::load::Load;
+use crate::support::peer::Peer;
 use crate::support::serving::{Starting, ask, place, process};
 
 const HELLO: &str = "drain: {lameDuck: 60s}\nroutes: [{host: a.test, respond: {status: 200, body: hello}}]";
@@ -122,4 +126,25 @@ fn an_old_process_that_dies_in_the_middle_leaves_a_new_one_that_serves() {
     second.says("The predecessor does not stand by any more");
     load.goes_on(50);
     load.all_answered();
+}
+
+#[test]
+fn a_successor_that_died_just_before_the_goodbye_is_noticed() {
+    let addr = place();
+    let first = pod(addr).serving();
+    let (peer, _offer, fds) = Peer::asks(addr);
+    peer.says(json!({"type": "accepting"}));
+    while !first.has_said("The successor does well") {
+        peer.says(json!({"type": "alive", "ready": true}));
+        // between two beats
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    // it hears of both at once
+    first.signal("STOP");
+    first.signal("TERM");
+    drop((peer, fds));
+    first.signal("CONT");
+    first.says("The successor is gone, this process accepts connections again");
+    first.says("Shutting down, serving on");
+    assert!(ask(addr).unwrap().ends_with("hello"));
 }

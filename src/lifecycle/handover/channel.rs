@@ -131,6 +131,18 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// What can be heard at this moment, also when the runtime has not yet been told of it.
+    pub(super) fn heard(&self) -> Option<Result<Packet, Broken>> {
+        match receive(&self.0) {
+            Ok(received) => Some(read(received)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.heard(),
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+}
+
 struct Received {
     packet: Vec<u8>,
     fds: Vec<OwnedFd>,

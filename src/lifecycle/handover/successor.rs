@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use super::channel::{Broken, Channel};
+use super::channel::{Broken, Channel, Packet};
 use super::doors::Doors;
 use super::message::{FDS, Message, PROTOCOL, SOCKETS};
 use super::offering::{Action, Event, Offering};
@@ -29,6 +29,9 @@ const OFFER: Duration = Duration::from_secs(5);
 const NAMES: Duration = Duration::from_secs(5);
 /// After a failed accept, for instance when no descriptor is free.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Messages that are still heard when this process ends: a socket holds some hundred.
+const UNHEARD: usize = 1024;
+
 /// Where this process is asked.
 #[derive(Debug)]
 pub struct Desk {
@@ -74,9 +77,7 @@ impl Desk {
             tokio::select! {
                 biased;
                 order = self.orders.recv() => {
-                    self.act(Event::Leave).await;
-                    self.doors.close();
-                    self.stock.close();
+                    self.leave().await;
                     drop(order);
                     return;
                 }
@@ -87,6 +88,17 @@ impl Desk {
                 _ = names.tick(), if *self.duty.borrow() == Duty::Active => self.doors.listen(),
             }
         }
+    }
+
+    /// This process ends. First what a successor has said is heard, and above all that it is gone: then there is none.
+    async fn leave(&mut self) {
+        for _ in 0..UNHEARD {
+            let Some(heard) = self.session.as_ref().and_then(|(channel, _)| channel.heard()) else { break };
+            self.act(event(heard)).await;
+        }
+        self.act(Event::Leave).await;
+        self.doors.close();
+        self.stock.close();
     }
 
     /// Somebody has connected.
@@ -237,7 +249,11 @@ async fn until(due: Option<Instant>) {
 
 async fn heard(session: &Option<(Channel, Offering)>) -> Event {
     let Some((channel, _)) = session else { return std::future::pending().await };
-    match channel.receive().await {
+    event(channel.receive().await)
+}
+
+fn event(heard: Result<Packet, Broken>) -> Event {
+    match heard {
         Ok(packet) => Event::Heard(packet.message),
         Err(error) => Event::Lost(error.to_string()),
     }
