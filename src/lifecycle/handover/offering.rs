@@ -17,6 +17,9 @@ use super::message::Message;
 pub(super) const STARTING: Duration = Duration::from_secs(5);
 /// The same for one that serves: its clients wait.
 pub(super) const SERVING: Duration = Duration::from_secs(3);
+/// A process that looks so much later than it meant to has been held up itself, and perhaps the whole machine: what it has
+/// not heard says nothing of the other one, which gets as long again as between two beats, and some.
+const HELD_UP: Duration = Duration::from_millis(1500);
 /// For so long a successor has to be well before its predecessor may go.
 pub const WELL: Duration = Duration::from_secs(10);
 
@@ -95,7 +98,11 @@ impl Offering {
         if matches!(event, Event::Heard(_)) {
             self.heard = now;
         }
-        let is_late = self.patience().is_some_and(|patience| now.duration_since(self.heard) >= patience);
+        let late = self.due().map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
+        if event == Event::Tick && late >= HELD_UP {
+            self.heard += late + HELD_UP;
+        }
+        let is_late = self.due().is_some_and(|due| now >= due);
         match (self.state, event) {
             (State::Over, _) => Vec::new(),
             (State::Offered, event) => self.on_offered(event, is_late),
@@ -244,6 +251,18 @@ mod tests {
             let told = Action::Send(Message::Accepting);
             assert_eq!(clock.after(1, Event::Tick), [Action::Resume, told, end("nothing was heard of it for 3 s")]);
         }
+    }
+
+    #[test]
+    fn who_was_held_up_himself_listens_once_more_before_he_gives_the_other_one_up() {
+        let mut clock = Clock::standby();
+        clock.beats(5, &UNREADY);
+        assert_eq!(clock.after(60_000, Event::Tick), []);
+        assert_eq!(clock.offering.due(), Some(clock.now + HELD_UP));
+        assert_eq!(clock.beats(1, &UNREADY), []);
+        assert_eq!(clock.after(60_000, Event::Tick), []);
+        assert_eq!(clock.after(1499, Event::Tick), []);
+        assert_eq!(clock.after(1, Event::Tick)[0], Action::Resume);
     }
 
     #[test]
