@@ -137,7 +137,8 @@ impl Writer {
     async fn run(mut self) {
         loop {
             let entry = self.entry();
-            if is_due(&self.seen.borrow_and_update(), &self.node.name, self.written.as_ref(), &entry) {
+            let stays = *self.stage.borrow() == Stage::Serving;
+            if is_due(&self.seen.borrow_and_update(), &self.node.name, self.written.as_ref(), &entry, stays) {
                 self.write(entry).await;
                 continue;
             }
@@ -203,14 +204,17 @@ fn is_leaving(stage: Stage, written: Option<&Entry>) -> bool {
 
 /// Whether the own key has to be written. While a node has two pods both write it: the newer one must have the last word,
 /// and they must not write against each other for ever, so what another wrote is replaced only when that one is draining,
-/// or has not renewed it.
-fn is_due(nodes: &Nodes, node: &str, written: Option<&Entry>, entry: &Entry) -> bool {
+/// or has not renewed it. One that goes and leaves the listeners to the other (not `stays`) leaves it the key too.
+fn is_due(nodes: &Nodes, node: &str, written: Option<&Entry>, entry: &Entry, stays: bool) -> bool {
     let Nodes::Told(nodes) = nodes else { return false };
+    let there = nodes.get(node).map(|text| agreement::read(text));
+    if !stays && !entry.draining && there.as_ref().is_some_and(|there| there.pod != entry.pod) {
+        return false;
+    }
     if !written.is_some_and(|written| written.says_the_same(entry)) {
         return true;
     }
     let is_past = |there: &Told| there.draining && there.pod != entry.pod || there.is_to_be_renewed(entry.at);
-    let there = nodes.get(node).map(|text| agreement::read(text));
     !entry.draining && there.is_none_or(|there| is_past(&there))
 }
 
@@ -362,7 +366,13 @@ mod tests {
             // a change here is always told
             (&new, Some(&old), &old_drains, true),
         ] {
-            assert_eq!(is_due(&told(there), "here", written, now), due, "{there:?} {written:?} {now:?}");
+            assert_eq!(is_due(&told(there), "here", written, now, true), due, "{there:?} {written:?} {now:?}");
+        }
+        // who goes and has left the listeners to the other one says nothing in its place
+        for (there, written, due) in
+            [(&new_drains, &old, false), (&new, &old_drains, false), (&old_drains, &old_drains, true)]
+        {
+            assert_eq!(is_due(&told(there), "here", Some(written), &old, false), due, "{there:?} {written:?}");
         }
         // the same is renewed, by whichever pod is first, and not by one that will go
         for (there, later, is_draining, due) in [
@@ -375,12 +385,16 @@ mod tests {
         ] {
             let written = entry("new", is_draining);
             let now = Entry { at: NOW + later, ..written.clone() };
-            assert_eq!(is_due(&told(there), "here", Some(&written), &now), due, "{there:?} {later} {is_draining}");
+            assert_eq!(
+                is_due(&told(there), "here", Some(&written), &now, true),
+                due,
+                "{there:?} {later} {is_draining}"
+            );
         }
         // somebody has taken the key away
-        assert!(is_due(&Nodes::Told(BTreeMap::new()), "here", Some(&new), &new));
+        assert!(is_due(&Nodes::Told(BTreeMap::new()), "here", Some(&new), &new, true));
         for nodes in [Nodes::Unknown, Nodes::Apart] {
-            assert!(!is_due(&nodes, "here", None, &new), "{nodes:?}");
+            assert!(!is_due(&nodes, "here", None, &new, true), "{nodes:?}");
         }
     }
 }
