@@ -121,6 +121,8 @@ fn an_old_process_that_dies_in_the_middle_leaves_a_new_one_that_serves() {
     let addr = place();
     let first = pod(addr).serving();
     let second = pod(addr).succeeding();
+    // until then it accepts too, and whom it has let in is lost with it
+    first.says("The successor accepts connections");
     let load = Load::on(addr);
     first.signal("KILL");
     second.says("The predecessor does not stand by any more");
