@@ -60,6 +60,14 @@ pub(super) struct Admin {
     pub(super) bound: Option<admin::Bound>,
 }
 
+/// What comes of asking once more.
+pub(super) enum Again {
+    /// Nobody is there: what was got is this process's alone.
+    Kept(Listeners),
+    /// Others, from whoever is there, or beside him.
+    New(Listeners),
+}
+
 /// What a predecessor has given, by what it is for.
 #[derive(Default)]
 struct Given {
@@ -85,6 +93,24 @@ impl Wanted {
     pub(super) async fn get(&self) -> anyhow::Result<Listeners> {
         let (given, shared) = self.ask().await;
         self.first(given, shared)
+    }
+
+    /// Once more, after a hand-over that has ended too early. While it asks it keeps what it got: if nobody is there any
+    /// more, clients wait in those queues whom nobody else would let in.
+    pub(super) async fn again(&self, mut kept: Listeners) -> anyhow::Result<Again> {
+        // else it would ask itself
+        kept.doors.clear();
+        let asked = handover::ask(&self.addrs()).await;
+        if matches!(asked, Asked::Nobody) {
+            return Ok(Again::Kept(kept));
+        }
+        drop(kept);
+        let (given, shared) = self.given(asked);
+        self.first(given, shared).map(Again::New)
+    }
+
+    fn addrs(&self) -> Vec<SocketAddr> {
+        self.endpoints.iter().map(|endpoint| endpoint.addr).collect()
     }
 
     /// The same without asking, beside whoever serves.
@@ -132,8 +158,11 @@ impl Wanted {
         if !self.take_over {
             return (Given::default(), self.is_pod);
         }
-        let addrs: Vec<SocketAddr> = self.endpoints.iter().map(|endpoint| endpoint.addr).collect();
-        match handover::ask(&addrs).await {
+        self.given(handover::ask(&self.addrs()).await)
+    }
+
+    fn given(&self, asked: Asked) -> (Given, bool) {
+        match asked {
             Asked::Nobody => (Given::default(), self.is_pod),
             Asked::Failed(why) => {
                 warn!(

@@ -1,7 +1,11 @@
 //! From the first look at the addresses until clients can be let in. One door: [`begin`].
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::Process;
-use super::bind::{Before, Listeners, Wanted};
+use super::bind::{Again, Before, Listeners, Wanted};
 use super::control_plane::{ControlPlane, Opened};
 use super::feed::Routes;
 use crate::lifecycle::Signals;
@@ -12,6 +16,9 @@ use crate::proxy::{self, Endpoint};
 pub(super) const LISTENERS: &str = "listeners";
 /// How often a hand-over that has ended in between is begun anew.
 const TRIES: usize = 3;
+/// Once there is no predecessor any more, clients that come wait for the rest to be loaded, but no longer than that: then
+/// they are told that there is nothing yet.
+const ALONE: Duration = Duration::from_secs(5);
 
 /// Everything that has to be there before the first client.
 pub(super) struct Beginning {
@@ -69,29 +76,44 @@ async fn settle(
             continue;
         };
         let Some(before) = &listeners.predecessor else { return Ok((namespace, listeners, clients)) };
-        let is_kept = tokio::select! {
+        let standing = tokio::select! {
             biased;
             fault = control.fault() => return Err(fault),
-            () = lost(before) => false,
-            () = process.readiness.all_but(&[LISTENERS]) => true,
+            standing = over(before) => standing,
+            () = process.readiness.all_but(&[LISTENERS]) => return Ok((namespace, listeners, clients)),
         };
-        if is_kept {
-            return Ok((namespace, listeners, clients));
+        listeners.clients = Some(clients);
+        if standing == Standing::Lost {
+            let again = if tries < TRIES {
+                wanted.again(listeners).await?
+            } else {
+                drop(listeners);
+                Again::New(wanted.beside()?)
+            };
+            tries += 1;
+            match again {
+                Again::New(new) => {
+                    listeners = new;
+                    continue;
+                }
+                Again::Kept(kept) => listeners = kept,
+            }
         }
-        // what was got is closed before, so that nobody waits where nobody will come
-        drop((listeners, clients));
-        listeners = if tries < TRIES { wanted.get().await? } else { wanted.beside()? };
-        tries += 1;
+        // who comes now waits for this process alone
+        tokio::select! {
+            fault = control.fault() => return Err(fault),
+            _ = timeout(ALONE, process.readiness.all_but(&[LISTENERS])) => {}
+        }
+        listeners.predecessor = None;
     }
 }
 
-/// Waits until the predecessor serves on as if nobody had asked it.
-async fn lost(before: &Before) {
+/// Waits until the predecessor serves on as if nobody had asked it, or has left or died.
+async fn over(before: &Before) -> Standing {
     let mut standing = before.predecessor.standing();
-    if standing.wait_for(|standing| *standing == Standing::Lost).await.is_err() {
-        // the session has ended otherwise, and what was got stays
-        std::future::pending().await
-    }
+    let over = standing.wait_for(|standing| matches!(standing, Standing::Lost | Standing::Alone)).await;
+    // a session that ends says how
+    over.map_or(Standing::Lost, |standing| *standing)
 }
 
 /// Lets the admin surface answer, if it does not yet.

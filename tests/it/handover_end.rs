@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::support::Client;
 use crate::support::load::Load;
 use crate::support::peer::Peer;
-use crate::support::serving::{Starting, ask, place, process};
+use crate::support::serving::{Starting, ask, place, process, process_without_routes};
 
 const HELLO: &str = "drain: {lameDuck: 60s}\nroutes: [{host: a.test, respond: {status: 200, body: hello}}]";
 
@@ -149,4 +150,33 @@ fn a_successor_that_died_just_before_the_goodbye_is_noticed() {
     first.says("The successor is gone, this process accepts connections again");
     first.says("Shutting down, serving on");
     assert!(ask(addr).unwrap().ends_with("hello"));
+}
+
+#[test]
+fn clients_that_wait_where_a_process_dies_are_those_of_the_one_that_starts_up() {
+    let addr = place();
+    let first = pod(addr).serving();
+    let starting = process_without_routes().http(addr).in_pod();
+    let second = starting.start();
+    second.says("Took over the listeners");
+    // nobody accepts this one any more
+    first.signal("STOP");
+    let mut waiting = Client::connect(addr);
+    waiting.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    first.signal("KILL");
+    second.says("The predecessor has ended the hand-over");
+    starting.write_routes(HELLO);
+    assert_eq!(waiting.answer().text(), "hello");
+}
+
+#[test]
+fn a_process_that_is_left_alone_while_it_starts_up_does_not_let_clients_wait_for_ever() {
+    let addr = place();
+    let first = process(HELLO).http(addr).serving();
+    let second = process_without_routes().http(addr).in_pod().start();
+    second.says("Took over the listeners");
+    assert!(first.terminated().0.success());
+    // there are no routes, and there never will be
+    let answer = ask(addr).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
 }
