@@ -160,7 +160,7 @@ impl Lifecycle {
         O: Fn() -> Open,
     {
         let Farewell { is_pod, mut times, drained, open } = farewell;
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         let lame_duck = if is_pod && signal == Some(Signal::Terminate) { times().lame_duck } else { Duration::ZERO };
         tokio::pin!(drained);
         let parted = tokio::select! {
@@ -169,15 +169,17 @@ impl Lifecycle {
         };
         succession.leave().await;
         if let Some(has_successor) = parted {
+            let left = if is_pod { GRACE.saturating_sub(began.elapsed() + LAST) } else { Duration::MAX };
             let (requests, tunnels) = if has_successor {
-                let grace = if is_pod { GRACE.saturating_sub(began.elapsed() + LAST) } else { Duration::MAX };
-                let tunnels = times().tunnels.min(grace);
+                let tunnels = times().tunnels.min(left);
                 info!(seconds = tunnels.as_secs(), "The successor has the listeners, what is open may go on");
                 (tunnels.max(REQUESTS), tunnels)
             } else {
                 info!("Closing the listeners, requests in progress are finished");
                 (REQUESTS, TUNNELS)
             };
+            // a pod that is still there after that has been given more
+            let requests = if left.is_zero() { requests } else { requests.min(left) };
             let now = Instant::now();
             let (requests_until, tunnels_until) = (now + requests, now + tunnels);
             self.stage.send_replace(Stage::Draining { requests_until, tunnels_until, has_successor });

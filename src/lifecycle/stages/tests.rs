@@ -139,6 +139,15 @@ async fn no_tunnel_is_given_more_than_a_pod_has() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_the_longest_lame_duck_time_a_pod_still_ends_by_itself() {
+    let process = process(Duration::from_secs(310));
+    process.signal.send(Signal::Terminate).unwrap();
+    let (ended, took) = process.run.await.unwrap();
+    assert!(ended == Ended::Drained && took < GRACE, "{took:?}");
+    drop(process.drained);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_successor_on_probation_is_waited_for_and_no_longer_than_its_ten_seconds() {
     let mut process = process(Duration::from_secs(130));
     process.successor.send_replace(Successor::Probation);
