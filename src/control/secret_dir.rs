@@ -4,9 +4,9 @@
 //! Keys must not reach a disk, so the folder has to be on a tmpfs. What is in it is small, and gone when nobody names it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -64,9 +64,11 @@ impl SecretDir {
         if !is_tmpfs {
             return Err(SecretDirError::NoTmpfs(dir.to_owned()));
         }
+        is_kept_from_others(&fs::metadata(dir).map_err(unusable)?).map_err(unusable)?;
         // the folder itself may be the kubelet's, which lets everybody in
         let dir = dir.join("certificates");
         make(&dir).map_err(unusable)?;
+        is_own(&fs::symlink_metadata(&dir).map_err(unusable)?).map_err(unusable)?;
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
         whole_file::sweep(&dir);
         let held = listed(&dir);
@@ -190,6 +192,30 @@ impl SecretDir {
 
 fn make(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Whether nobody else can put a folder of his own in the place of one that is in it.
+fn is_kept_from_others(folder: &Metadata) -> io::Result<()> {
+    let (mode, is_trusted) = (folder.mode(), [0, rustix::process::geteuid().as_raw()].contains(&folder.uid()));
+    let is_sticky = mode & 0o1000 != 0;
+    if is_trusted && (mode & 0o022 == 0 || is_sticky) {
+        return Ok(());
+    }
+    let told = format!(
+        "others could read what is kept there: it belongs to uid {} with mode {:04o}",
+        folder.uid(),
+        mode & 0o7777
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, told))
+}
+
+/// Whether it is a folder, and ours.
+fn is_own(folder: &Metadata) -> io::Result<()> {
+    if folder.is_dir() && folder.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let told = format!("what is called \"certificates\" there is of uid {}, or no folder", folder.uid());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, told))
 }
 
 /// What is there: `KIND/NAMESPACE/NAME`. What cannot be read is not there: it is written anew when there is reason to.
@@ -332,6 +358,29 @@ mod tests {
             fs::write(dir.path().join("certificates/tls/edge/web"), damage).unwrap();
             assert!(kept.load(&source).is_none(), "{damage}");
         }
+    }
+
+    #[test]
+    fn keys_are_not_kept_where_another_user_can_get_at_them() {
+        let dir = folder();
+        let chown = |path: &Path| std::os::unix::fs::chown(path, Some(12345), None).unwrap();
+        let refused = || SecretDir::open(dir.path()).unwrap_err().to_string();
+        let open_to = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+        open_to(0o777);
+        assert!(refused().ends_with("with mode 0777"), "{}", refused());
+        open_to(0o1777);
+        open(dir.path());
+        // made before us, by somebody who knew
+        let place = dir.path().join("certificates");
+        chown(&place);
+        assert!(refused().contains("is of uid 12345"), "{}", refused());
+        fs::remove_dir(&place).unwrap();
+        std::os::unix::fs::symlink("/dev/shm", &place).unwrap();
+        assert!(refused().contains("or no folder"), "{}", refused());
+        fs::remove_file(&place).unwrap();
+        open_to(0o700);
+        chown(dir.path());
+        assert!(refused().contains("belongs to uid 12345"), "{}", refused());
     }
 
     #[test]
