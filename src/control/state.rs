@@ -68,7 +68,7 @@ impl Saved {
     }
 }
 
-/// A folder that holds [`Saved`], and the thread that writes it.
+/// A folder that holds `Saved`, and the thread that writes it.
 #[derive(Debug)]
 pub struct StateDir {
     file: PathBuf,

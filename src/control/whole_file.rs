@@ -1,5 +1,5 @@
 //! Small files that are whole or not there, whoever writes them at the same time: the pods of a rollout share the folders
-//! of their node. Doors: [`read`], [`write`], [`sweep`].
+//! of their node. Doors: [`read`], [`write()`], [`sweep`].
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};

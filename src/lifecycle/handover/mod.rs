@@ -15,8 +15,8 @@
 //!
 //! The sockets on which processes ask are handed over with the others, so there is always somebody to ask.
 //!
-//! Doors: [`ask`] for a process that begins, [`Desk`] for one that serves, [`Succession`] for one that ends. [`offering`]
-//! and [`taking`] hold what each side does when; they are values and know no clock.
+//! Doors: [`ask`] for a process that begins, [`Desk`] for one that serves, [`Succession`] for one that ends. `offering`
+//! and `taking` hold what each side does when; they are values and know no clock.
 
 mod channel;
 mod doors;

@@ -16,7 +16,7 @@ use super::message::{Kind, Listener};
 pub struct Sockets {
     /// What they are for.
     pub kind: Kind,
-    /// Where, as in [`Listener::addr`].
+    /// Where, as in `Listener::addr`.
     pub addr: String,
     /// One for each worker of the process that bound them.
     pub fds: Vec<OwnedFd>,
