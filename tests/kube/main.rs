@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, and says where")]
 
 mod app;
+#[path = "../it/support/child.rs"]
+#[allow(dead_code, unreachable_pub, reason = "ring 2 looks at more of it")]
+mod child;
 mod client;
 mod cloudflare;
 mod config_map;

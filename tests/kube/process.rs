@@ -1,34 +1,17 @@
 //! The real binary as a child: what it says, where it listens, how it ends. One door: [`Gatepost::start`].
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::child::{Child, command, is_message};
 use crate::client::Client;
 use crate::testbed::{Namespace, PATIENCE};
 
-pub(crate) struct Gatepost {
-    child: Child,
-    log: Arc<Log>,
-}
-
-/// The lines of stderr, and who waits for one.
-#[derive(Default)]
-struct Log {
-    lines: Mutex<Lines>,
-    news: Condvar,
-}
-
-#[derive(Default)]
-struct Lines {
-    all: Vec<Value>,
-    ended: bool,
-}
+pub(crate) struct Gatepost(Child);
 
 impl Gatepost {
     /// `serve` with the routes of the namespace's ConfigMap `gatepost`. Apps are on loopback, so they are allowed to be.
@@ -41,34 +24,17 @@ impl Gatepost {
     }
 
     fn spawn(kubeconfig: &Path, namespace: &str, flags: &[&str], environment: &[(&str, &str)]) -> Gatepost {
-        let mut command = Command::new("setpriv");
-        // it ends with the test's thread, also when the test panics
-        command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_gatepost"), "serve", "--kubeconfig"]).arg(kubeconfig);
+        let mut command = command(&[], &["serve", "--kubeconfig"]);
+        command.arg(kubeconfig);
         command.args(["--namespace", namespace, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]);
         command.args(["--admin", "127.0.0.1:0", "--log", "json"]);
-        command.args(flags).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        command.envs(environment.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("gatepost starts");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let log = Arc::new(Log::default());
-        let theirs = Arc::clone(&log);
-        std::thread::spawn(move || theirs.read(stderr));
-        Gatepost { child, log }
+        command.args(flags).envs(environment.iter().copied());
+        Gatepost(Child::spawn(&mut command))
     }
 
     /// Waits for a line and gives it. Lines that came before count.
     pub(crate) fn line(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE;
-        let mut lines = self.log.lines.lock().unwrap();
-        loop {
-            if let Some(line) = lines.all.iter().find(|line| wanted(line)) {
-                return line.clone();
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !lines.ended, "no line {what} in:\n{}", lines.text());
-            lines = self.log.news.wait_timeout(lines, left).unwrap().0;
-        }
+        self.0.line(what, 1, PATIENCE, wanted)
     }
 
     /// Waits for the line that tells this of this generation.
@@ -84,13 +50,12 @@ impl Gatepost {
 
     /// How many lines so far say this.
     pub(crate) fn count(&self, message: &str) -> usize {
-        self.log.lines.lock().unwrap().all.iter().filter(|line| is_message(line, message)).count()
+        self.0.count(message)
     }
 
     /// What the API server has refused it so far, as it tells of that.
     pub(crate) fn refusals(&self) -> Vec<String> {
-        let lines = self.log.lines.lock().unwrap();
-        lines.all.iter().map(Value::to_string).filter(|line| line.to_lowercase().contains("forbidden")).collect()
+        self.0.text().lines().filter(|line| line.to_lowercase().contains("forbidden")).map(str::to_owned).collect()
     }
 
     /// A client of it.
@@ -147,18 +112,8 @@ impl Gatepost {
     }
 
     /// Waits for its end and gives everything it said.
-    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
-        let status = self.child.wait().unwrap();
-        let end = Instant::now() + PATIENCE;
-        let mut lines = self.log.lines.lock().unwrap();
-        while !lines.ended {
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "stderr stays open");
-            lines = self.log.news.wait_timeout(lines, left).unwrap().0;
-        }
-        let text = lines.text();
-        drop(lines);
-        (status, text)
+    pub(crate) fn ended(self) -> (ExitStatus, String) {
+        self.0.ended(PATIENCE)
     }
 
     /// Ends it as Kubernetes does, and waits.
@@ -169,38 +124,6 @@ impl Gatepost {
 
     /// Sends it a signal, such as `STOP`.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        self.0.signal(name);
     }
-}
-
-impl Drop for Gatepost {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Log {
-    fn read(&self, stderr: impl BufRead) {
-        for line in stderr.lines().map_while(Result::ok) {
-            // what is no JSON is a panic's message, and is shown as it is
-            let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
-            self.lines.lock().unwrap().all.push(line);
-            self.news.notify_all();
-        }
-        self.lines.lock().unwrap().ended = true;
-        self.news.notify_all();
-    }
-}
-
-impl Lines {
-    fn text(&self) -> String {
-        self.all.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// A message may go on after what is looked for.
-fn is_message(line: &Value, message: &str) -> bool {
-    line["message"].as_str().is_some_and(|text| text.starts_with(message))
 }

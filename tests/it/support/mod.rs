@@ -3,6 +3,7 @@
 //! Nothing here waits for time to pass: every wait is for an event, and [`PATIENCE`] only ends a test that fails.
 
 mod app;
+mod child;
 mod client;
 pub mod cloudflare;
 mod cluster;

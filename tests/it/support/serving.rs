@@ -1,15 +1,15 @@
-//! The built binary as a child: what it says, and how it ends. One door: [`process`].
+//! Processes that take each other's place. One door: [`process`].
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
 
 use serde_json::Value;
 
 use super::PATIENCE;
+use super::child::{Child, command, is_message};
 
 /// Places on loopback that no other test has, so that whoever begins to listen there is a process of this test.
 pub fn place() -> SocketAddr {
@@ -44,20 +44,6 @@ pub struct Process {
     /// It watches the file in it.
     _folder: Arc<tempfile::TempDir>,
     child: Child,
-    log: Arc<Log>,
-}
-
-/// The lines of stderr, and who waits for one.
-#[derive(Default)]
-struct Log {
-    lines: Mutex<Lines>,
-    news: Condvar,
-}
-
-#[derive(Default)]
-struct Lines {
-    all: Vec<Value>,
-    ended: bool,
 }
 
 impl Starting {
@@ -94,24 +80,15 @@ impl Starting {
     }
 
     pub fn start(&self) -> Process {
-        let mut command = Command::new("setpriv");
-        // it ends with the test's thread, also when the test panics
-        command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_gatepost"), "serve", "--log", "json", "--routes"]);
+        let mut command = command(&[], &["serve", "--log", "json", "--routes"]);
         command.arg(self.path()).args(&self.flags);
         if !self.flags.iter().any(|flag| flag.starts_with("--admin")) {
             command.arg("--admin=127.0.0.1:0");
         }
-        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         if self.is_pod {
             command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1");
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("gatepost starts");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let log = Arc::new(Log::default());
-        let theirs = Arc::clone(&log);
-        std::thread::spawn(move || theirs.read(stderr));
-        Process { _folder: Arc::clone(&self.folder), child, log }
+        Process { _folder: Arc::clone(&self.folder), child: Child::spawn(&mut command) }
     }
 
     /// Starts it and waits until clients are let in.
@@ -147,46 +124,26 @@ impl Process {
     }
 
     fn line(&self, what: &str, times: usize, wanted: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE * 2;
-        let mut lines = self.log.lines.lock().unwrap();
-        loop {
-            if let Some(line) = lines.all.iter().filter(|line| wanted(line)).nth(times - 1) {
-                return line.clone();
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !lines.ended, "no line {what:?} in:\n{}", lines.text());
-            lines = self.log.news.wait_timeout(lines, left).unwrap().0;
-        }
+        self.child.line(&format!("{what:?}"), times, PATIENCE * 2, wanted)
     }
 
     /// Whether it has said so until now.
     pub fn has_said(&self, message: &str) -> bool {
-        self.log.lines.lock().unwrap().all.iter().any(|line| is_message(line, message))
+        self.child.count(message) > 0
     }
 
     pub fn log(&self) -> String {
-        self.log.lines.lock().unwrap().text()
+        self.child.text()
     }
 
     /// Sends it a signal, such as `STOP`.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        self.child.signal(name);
     }
 
     /// Waits for its end and gives everything it said.
-    pub fn ended(mut self) -> (ExitStatus, String) {
-        let status = self.child.wait().unwrap();
-        let end = Instant::now() + PATIENCE;
-        let mut lines = self.log.lines.lock().unwrap();
-        while !lines.ended {
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "stderr stays open");
-            lines = self.log.news.wait_timeout(lines, left).unwrap().0;
-        }
-        let text = lines.text();
-        drop(lines);
-        (status, text)
+    pub fn ended(self) -> (ExitStatus, String) {
+        self.child.ended(PATIENCE)
     }
 
     /// Ends it as Kubernetes does, and waits.
@@ -194,37 +151,6 @@ impl Process {
         self.signal("TERM");
         self.ended()
     }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Log {
-    fn read(&self, stderr: impl BufRead) {
-        for line in stderr.lines().map_while(Result::ok) {
-            // what is no JSON is a panic's message, and is shown as it is
-            let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
-            self.lines.lock().unwrap().all.push(line);
-            self.news.notify_all();
-        }
-        self.lines.lock().unwrap().ended = true;
-        self.news.notify_all();
-    }
-}
-
-impl Lines {
-    fn text(&self) -> String {
-        self.all.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// A message may go on after what is looked for.
-fn is_message(line: &Value, message: &str) -> bool {
-    line["message"].as_str().is_some_and(|text| text.starts_with(message))
 }
 
 /// One request on a connection of its own; its answer with head and body.
