@@ -14,14 +14,13 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::socket_peercred;
-use rustix::process::geteuid;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
 
 use super::PAUSE;
 use crate::backoff::Backoff;
-use crate::lifecycle::Readiness;
+use crate::lifecycle::{Readiness, is_trusted};
 
 /// For all of a question. A kubelet asks every other second.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -131,7 +130,7 @@ fn listen(pod: &PodUid) -> io::Result<StdListener> {
 /// Says it and hangs up: what the other one does with it is not waited for.
 fn answer(stream: &UnixStream, readiness: &Readiness) {
     match stream.peer_cred() {
-        Ok(peer) if is_friend(peer.uid()) => {}
+        Ok(peer) if is_trusted(peer.uid()) => {}
         Ok(peer) => return debug!(uid = peer.uid(), "Probe of a stranger not answered"),
         Err(error) => return debug!(%error, "Probe of nobody not answered"),
     }
@@ -148,11 +147,6 @@ fn text(missing: &[&str]) -> String {
     missing.iter().map(|name| format!("{MISSING}{name}\n")).collect()
 }
 
-/// Root may see everything on the node anyway.
-fn is_friend(uid: u32) -> bool {
-    uid == 0 || uid == geteuid().as_raw()
-}
-
 // === the one that asks ===
 
 /// Asks the process of this pod what it is not ready for. Any answer says that it lives; an empty one, that it is ready.
@@ -166,7 +160,7 @@ pub fn ask(pod: &PodUid) -> Result<Vec<String>, Unanswered> {
     socket.set_write_timeout(Some(PATIENCE)).map_err(Unanswered::Nobody)?;
     pod.address().and_then(|address| socket.connect(&address)).map_err(unanswered)?;
     let peer = socket_peercred(&socket).map_err(|error| Unanswered::Nobody(error.into()))?;
-    if !is_friend(peer.uid.as_raw()) {
+    if !is_trusted(peer.uid.as_raw()) {
         return Err(Unanswered::Stranger(peer.uid.as_raw()));
     }
     read(StdStream::from(socket), until)

@@ -15,6 +15,7 @@ use super::certificates::{Material, Pem, SourceName};
 use super::news::News;
 use super::whole_file;
 use crate::certs::MAX_PEM;
+use crate::lifecycle::{is_trusted, own_uid};
 
 /// `TMPFS_MAGIC` of Linux.
 const TMPFS: i64 = 0x0102_1994;
@@ -196,9 +197,9 @@ fn make(dir: &Path) -> io::Result<()> {
 
 /// Whether nobody else can put a folder of his own in the place of one that is in it.
 fn is_kept_from_others(folder: &Metadata) -> io::Result<()> {
-    let (mode, is_trusted) = (folder.mode(), [0, rustix::process::geteuid().as_raw()].contains(&folder.uid()));
+    let mode = folder.mode();
     let is_sticky = mode & 0o1000 != 0;
-    if is_trusted && (mode & 0o022 == 0 || is_sticky) {
+    if is_trusted(folder.uid()) && (mode & 0o022 == 0 || is_sticky) {
         return Ok(());
     }
     let told = format!(
@@ -211,7 +212,7 @@ fn is_kept_from_others(folder: &Metadata) -> io::Result<()> {
 
 /// Whether it is a folder, and ours.
 fn is_own(folder: &Metadata) -> io::Result<()> {
-    if folder.is_dir() && folder.uid() == rustix::process::geteuid().as_raw() {
+    if folder.is_dir() && folder.uid() == own_uid() {
         return Ok(());
     }
     let told = format!("what is called \"certificates\" there is of uid {}, or no folder", folder.uid());

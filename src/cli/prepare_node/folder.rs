@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 
+use crate::lifecycle::own_uid;
+
 /// For the owner alone.
 const MODE: u32 = 0o700;
 
@@ -68,7 +70,7 @@ pub(super) enum Fault {
 
 /// Makes the folder if it is missing, and gives it this owner and the mode 0700.
 pub(super) fn prepare(dir: &Path, owner: Owner) -> Result<Done, Fault> {
-    let own = rustix::process::geteuid().as_raw();
+    let own = own_uid();
     let place = Place::of(dir)?;
     let mut at = place.open()?;
     let before = found(at.as_ref())?;

@@ -47,13 +47,3 @@ pub enum Duty {
     /// A successor does, for good.
     Relieved,
 }
-
-/// Whether a process of this user may have the listeners, or give some: whoever has the same rights, or all.
-fn is_trusted(uid: u32) -> bool {
-    uid == own_uid() || uid == 0
-}
-
-/// The user that this process acts as.
-pub fn own_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
-}

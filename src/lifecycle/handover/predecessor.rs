@@ -14,8 +14,7 @@ use super::channel::{Broken, Channel, Packet};
 use super::message::{Kind, Listener, Message, PROTOCOL, SOCKETS, name};
 use super::sockets::{Sockets, check};
 use super::taking::{Action, Event, Standing, Taking};
-use super::{is_trusted, own_uid};
-use crate::lifecycle::Readiness;
+use crate::lifecycle::{Readiness, is_trusted, own_uid};
 
 /// For each answer of the old process.
 const ANSWER: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use super::Duty;
 use super::channel::{Broken, Channel, Packet};
 use super::doors::Doors;
 use super::message::{FDS, Message, PROTOCOL, SOCKETS};
@@ -17,7 +18,7 @@ use super::predecessor::Predecessor;
 use super::sockets::Stock;
 use super::succession::{Succession, Successor};
 use super::taking::Standing;
-use super::{Duty, is_trusted};
+use crate::lifecycle::is_trusted;
 
 /// For the first word of a process that has connected.
 const GREETING: Duration = Duration::from_secs(1);
