@@ -1,11 +1,12 @@
 //! One connection between two processes: packets over an abstract UNIX socket, with descriptors. Doors:
-//! [`Channel::connect`] and [`listen`], then [`Channel::send`] and [`Channel::receive`].
+//! [`Channel::connect`] and [`listen`], then [`Channel::say`] or [`Channel::send`], and [`Channel::receive`].
 //!
 //! A packet comes whole or not at all (`SOCK_SEQPACKET`), so a peer cannot hold anybody up in the middle of one.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -14,11 +15,14 @@ use rustix::net::{
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use super::message::{FDS, Garbage, LARGEST, Message};
 
 /// Processes that may wait to be heard.
 const BACKLOG: i32 = 16;
+/// For a message to be taken.
+const SAY: Duration = Duration::from_secs(1);
 
 /// One end.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(super) enum Broken {
     Garbage(#[from] Garbage),
     #[error("what it said is longer than {LARGEST} bytes, or brought more than {FDS} descriptors")]
     TooMuch,
+    #[error("it takes no message")]
+    Deaf,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -116,6 +122,12 @@ impl Channel {
                 io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Broken::Closed,
                 _ => Broken::Io(error),
             })
+    }
+
+    /// Says something that the other side takes within a bound. That it has closed is no end yet: its last words may still
+    /// have to be heard, and they end with the same.
+    pub(super) async fn say(&self, message: &Message) -> Result<(), Broken> {
+        timeout(SAY, self.send(message, &[])).await.unwrap_or(Err(Broken::Deaf))
     }
 
     /// Hears something. May be dropped without losing a message.

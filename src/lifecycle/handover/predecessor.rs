@@ -22,8 +22,6 @@ const ANSWER: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_secs(15);
 /// Between two times of asking.
 const AGAIN: Duration = Duration::from_millis(500);
-/// For a message to be taken.
-const SAY: Duration = Duration::from_secs(1);
 
 /// What came of asking.
 #[derive(Debug)]
@@ -106,7 +104,7 @@ async fn greet(channel: Channel) -> Result<Answer, String> {
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let ask = Message::Ask { protocol: PROTOCOL, version, pid: std::process::id() };
-    say(&channel, &ask).await.map_err(|error| error.to_string())?;
+    channel.say(&ask).await.map_err(|error| error.to_string())?;
     loop {
         match hear(&channel).await?.message {
             Message::Offer { protocol: PROTOCOL, listeners } => {
@@ -158,10 +156,6 @@ async fn hear(channel: &Channel) -> Result<Packet, String> {
         Ok(heard) => heard.map_err(|error| error.to_string()),
         Err(_) => Err(format!("it has said nothing for {} s", ANSWER.as_secs())),
     }
-}
-
-async fn say(channel: &Channel, message: &Message) -> Result<(), Broken> {
-    timeout(SAY, channel.send(message, &[])).await.unwrap_or_else(|_| Err(Broken::Io(ErrorKind::TimedOut.into())))
 }
 
 fn session(channel: Channel) -> (Predecessor, Session) {
@@ -225,13 +219,10 @@ impl Session {
         while let Some(now) = event.take() {
             for action in self.taking.on(now, std::time::Instant::now()) {
                 match action {
-                    Action::Send(message) => {
-                        match say(&self.channel, &message).await {
-                            // its last words may still have to be heard; they end with the same
-                            Ok(()) | Err(Broken::Closed) => {}
-                            Err(error) => event = Some(Event::Lost(error.to_string())),
-                        }
-                    }
+                    Action::Send(message) => match self.channel.say(&message).await {
+                        Ok(()) | Err(Broken::Closed) => {}
+                        Err(error) => event = Some(Event::Lost(error.to_string())),
+                    },
                     Action::Stand(standing, why) => {
                         tell(standing, &why);
                         self.standing.send_replace(standing);

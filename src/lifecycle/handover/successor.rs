@@ -22,8 +22,6 @@ use crate::lifecycle::is_trusted;
 
 /// For the first word of a process that has connected.
 const GREETING: Duration = Duration::from_secs(1);
-/// For a message to be taken.
-const SAY: Duration = Duration::from_secs(1);
 /// For a whole offer to be taken.
 const OFFER: Duration = Duration::from_secs(5);
 /// Between two tries at a name that somebody else has.
@@ -127,14 +125,14 @@ impl Desk {
             Ok(Message::Ask { protocol, .. }) => {
                 let why = format!("protocol {protocol} is not spoken here, but {PROTOCOL}");
                 warn!(why, "A process that asks for the listeners is refused");
-                return say(&channel, &Message::Refuse { why }).await;
+                return answer(&channel, &Message::Refuse { why }).await;
             }
             Ok(message) => return warn!(?message, "Somebody who connected asks for nothing"),
             Err(why) => return warn!(why, "Somebody who connected asks for nothing"),
         };
         if let Some(why) = self.is_busy() {
             info!(why, version, pid, "A process that asks for the listeners has to wait");
-            return say(&channel, &Message::Wait { why }).await;
+            return answer(&channel, &Message::Wait { why }).await;
         }
         match timeout(OFFER, offer(&self.stock, &channel)).await {
             Ok(Ok(sockets)) => {
@@ -165,11 +163,9 @@ impl Desk {
         while let Some(now) = event.take() {
             for action in offering.on(now, Instant::now()) {
                 match action {
-                    Action::Send(message) => match timeout(SAY, channel.send(&message, &[])).await {
-                        // its last words may still have to be heard; they end with the same
-                        Ok(Ok(()) | Err(Broken::Closed)) => {}
-                        Ok(Err(error)) => event = Some(Event::Lost(error.to_string())),
-                        Err(_) => event = Some(Event::Lost("it takes no message".to_owned())),
+                    Action::Send(message) => match channel.say(&message).await {
+                        Ok(()) | Err(Broken::Closed) => {}
+                        Err(error) => event = Some(Event::Lost(error.to_string())),
                     },
                     Action::End(why) => {
                         info!(why, "The hand-over has ended");
@@ -235,8 +231,8 @@ async fn offer(stock: &Stock, channel: &Channel) -> Result<usize, Broken> {
     Ok(fds.len())
 }
 
-async fn say(channel: &Channel, message: &Message) {
-    if let Ok(Err(error)) = timeout(SAY, channel.send(message, &[])).await {
+async fn answer(channel: &Channel, message: &Message) {
+    if let Err(error) = channel.say(message).await {
         debug!(%error, "An answer was not taken");
     }
 }
