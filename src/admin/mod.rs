@@ -133,25 +133,18 @@ async fn follow(
             Duty::Active => {
                 let active = TcpListener::from_std(listener)?;
                 tokio::select! {
-                    () = changed(&mut duty) => {}
+                    () = Duty::changed(&mut duty) => {}
                     () = accept(&active, &setup, &slots, &mut connections) => {}
                 }
                 listener = active.into_std()?;
             }
-            Duty::Standby => changed(&mut duty).await,
+            Duty::Standby => Duty::changed(&mut duty).await,
             Duty::Relieved => break,
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
     Ok(())
-}
-
-/// Waits for news; for ever when there can be none.
-async fn changed(duty: &mut watch::Receiver<Duty>) {
-    if duty.changed().await.is_err() {
-        std::future::pending().await
-    }
 }
 
 async fn accept(listener: &TcpListener, setup: &Arc<Setup>, slots: &Arc<Semaphore>, connections: &mut JoinSet<()>) {

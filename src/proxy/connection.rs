@@ -56,7 +56,7 @@ pub(super) async fn accept(
             Duty::Standby => tokio::select! {
                 biased;
                 () = &mut closing => return Ok(Left::Closed),
-                () = changed(&mut duty) => {}
+                () = Duty::changed(&mut duty) => {}
             },
             Duty::Active => {
                 let active = TcpListener::from_std(socket)?;
@@ -65,7 +65,7 @@ pub(super) async fn accept(
                     || tokio::select! {
                         biased;
                         () = &mut closing => true,
-                        () = changed(&mut duty) => false,
+                        () = Duty::changed(&mut duty) => false,
                         () = take_in(&worker, &active, listener) => true,
                     };
                 if is_closing || *duty.borrow() == Duty::Relieved {
@@ -85,13 +85,6 @@ pub(super) enum Left {
     Closed,
     /// Nobody needs this socket here any more.
     Relieved,
-}
-
-/// Waits for news; for ever when there can be none.
-async fn changed(duty: &mut watch::Receiver<Duty>) {
-    if duty.changed().await.is_err() {
-        std::future::pending().await
-    }
 }
 
 /// Lets in whoever comes. It has no end; dropped, it has lost nobody.

@@ -28,6 +28,8 @@ mod succession;
 mod successor;
 mod taking;
 
+use tokio::sync::watch;
+
 pub use message::{Kind, name};
 pub use predecessor::{Asked, Predecessor, Session, ask};
 pub use sockets::{Sockets, Stock};
@@ -46,4 +48,13 @@ pub enum Duty {
     Standby,
     /// A successor does, for good.
     Relieved,
+}
+
+impl Duty {
+    /// Waits until it is another one; for ever when it can be none.
+    pub async fn changed(duty: &mut watch::Receiver<Duty>) {
+        if duty.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
