@@ -25,9 +25,6 @@ use super::listener::{Bound, Owned, Place};
 use super::table::Table;
 use crate::certs::Store;
 use crate::config::CloudflareNetworks;
-use accepts::Accepts;
-use ending::{Census, Ending};
-
 use crate::lifecycle::handover::Duty;
 use crate::lifecycle::{Open, Stage};
 use crate::published::Reader;
@@ -36,6 +33,8 @@ use crate::telemetry::lines::{Lines, WorkerLines};
 use crate::telemetry::metrics::{self, Metrics};
 use crate::upstream::{self, Upstream};
 use crate::wire::{Deadlines, Phase};
+use accepts::Accepts;
+use ending::{Census, Ending};
 
 /// What every worker gets.
 #[derive(Clone)]
@@ -308,7 +307,7 @@ impl Worker {
                 error = accepts.lost(), if !self.is_draining() => return Err(error),
             }
             if self.is_draining() {
-                tell(self.still_open());
+                tell(self.deadlines.census());
                 if self.open.get() == 0 {
                     return Ok(());
                 }

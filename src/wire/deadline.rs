@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use crate::lifecycle::Open;
+
 /// A timeout under this makes the sweep run at [`FINE`].
 const SHORT: u64 = 5_000;
 /// Milliseconds between sweeps while a short timeout is in force.
@@ -91,17 +93,6 @@ pub struct Deadlines {
     sweeper: RefCell<Option<Waker>>,
     /// Cells that are opened while the process ends are bounded too.
     ending: Cell<Option<u64>>,
-}
-
-/// What owners are at, by count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Census {
-    /// They wait for a request.
-    pub idle: usize,
-    /// They are tunnels or endless answers.
-    pub tunnels: usize,
-    /// Everything between.
-    pub requests: usize,
 }
 
 /// One owner's cell.
@@ -196,8 +187,8 @@ impl Deadlines {
     }
 
     /// How many owners wait for a request, how many are tunnels, and how many are at something else.
-    pub fn census(&self) -> Census {
-        let mut census = Census::default();
+    pub fn census(&self) -> Open {
+        let mut census = Open::default();
         for slot in self.slots.borrow().iter() {
             match slot.phase.get() {
                 Phase::Tunnel => census.tunnels += 1,

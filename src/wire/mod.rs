@@ -17,7 +17,7 @@ mod slot;
 mod stream;
 
 pub use buffer::{LARGE, SMALL};
-pub use deadline::{Census, Clock, Deadline, Deadlines, Phase};
+pub use deadline::{Clock, Deadline, Deadlines, Phase};
 pub use frames::Frugal;
 pub use http1::{Closed, Http1};
 pub use http2::{Http2, LocalExecutor};

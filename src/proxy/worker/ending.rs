@@ -59,11 +59,6 @@ impl Worker {
         let millis = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.roll() % millis.saturating_add(1).max(1))
     }
-
-    pub(super) fn still_open(&self) -> Open {
-        let crate::wire::Census { idle, tunnels, requests } = self.deadlines.census();
-        Open { requests, idle, tunnels }
-    }
 }
 
 /// What is open on every worker, told by each.

@@ -49,5 +49,5 @@ fn a_census_tells_what_owners_are_at() {
         deadline.arm(phase, LONG);
     }
     deadlines[0].disarm();
-    assert_eq!(all.census(), Census { idle: 1, tunnels: 1, requests: 3 });
+    assert_eq!(all.census(), Open { idle: 1, tunnels: 1, requests: 3 });
 }
