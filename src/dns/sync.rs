@@ -189,11 +189,12 @@ impl<'s, T: Transport, O: Observer> Term<'s, T, O> {
                 tracing::warn!(name = held.name, "Addresses at Cloudflare are held: {held}");
             }
         }
-        let known = self.told.conflicts.clone();
-        let is_known =
-            |conflict: &Conflict| matches!(&known, Some(Notice::Conflicts(known)) if known.contains(conflict));
         let notice = (!conflicts.is_empty()).then(|| Notice::Conflicts(conflicts.clone()));
-        if tell(&mut self.told.conflicts, notice, &self.sync.notices) {
+        if self.told.conflicts != notice {
+            let known = self.told.conflicts.take();
+            tell(&mut self.told.conflicts, notice, &self.sync.notices);
+            let is_known =
+                |conflict: &Conflict| matches!(&known, Some(Notice::Conflicts(known)) if known.contains(conflict));
             for conflict in conflicts.iter().filter(|conflict| !is_known(conflict)) {
                 tracing::warn!(%conflict, "A name at Cloudflare cannot be as it is wanted");
             }
