@@ -36,6 +36,7 @@ mod notices;
 mod observe;
 mod outcome;
 mod pem_file;
+mod plain_file;
 mod secret_dir;
 mod secrets;
 mod state;

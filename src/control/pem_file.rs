@@ -1,13 +1,12 @@
 //! PEM text from a file that somebody else has named. One door: [`read_pem`].
 
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
+use super::plain_file;
 use crate::certs::MAX_PEM;
 
 /// Reads no more than one byte over what a PEM text may have, by which who judges it sees that it is too long; and only
@@ -16,16 +15,10 @@ use crate::certs::MAX_PEM;
 /// # Errors
 /// What the system says.
 pub fn read_pem(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // a pipe without a writer would hold up the opening already
-    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
+    let (file, length) = plain_file::open(path, OFlags::empty())?;
     let most = MAX_PEM as u64 + 1;
     // all of it at once, so that no part of a key is left where a smaller buffer was
-    let length = usize::try_from(found.len().saturating_add(1).min(most)).unwrap_or(MAX_PEM);
+    let length = usize::try_from(length.saturating_add(1).min(most)).unwrap_or(MAX_PEM);
     let mut bytes = Zeroizing::new(Vec::with_capacity(length));
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use super::plain_file;
+
 /// What the name of a file begins with until it is whole.
 const NEW: &str = "new-";
 
@@ -21,20 +23,15 @@ const STALE: Duration = Duration::from_secs(60);
 /// # Errors
 /// It is longer than `most`, or no plain file: what else has the name is not waited for and not followed.
 pub(super) fn read(file: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let opened = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(file) {
+    let (opened, length) = match plain_file::open(file, OFlags::NOFOLLOW) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    let found = opened.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
-    }
     let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes"));
-    if found.len() > most {
+    if length > most {
         return Err(too_large());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     // it may grow meanwhile
     opened.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { Err(too_large()) } else { Ok(Some(bytes)) }
