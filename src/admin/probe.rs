@@ -22,7 +22,7 @@ use super::PAUSE;
 use crate::backoff::Backoff;
 use crate::lifecycle::{Readiness, is_trusted};
 
-/// For all of a question. A kubelet asks every other second.
+/// For all of a question. A kubelet asks every few seconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Of an answer. A condition has a short name, and there are a handful.
 const ANSWER: u64 = 4096;

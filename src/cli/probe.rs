@@ -1,4 +1,4 @@
-//! `gatepost probe`: what a kubelet runs every other second, so it does nothing but ask.
+//! `gatepost probe`: what a kubelet runs every few seconds, so it does nothing but ask.
 
 use std::process::ExitCode;
 

@@ -53,7 +53,6 @@ impl Bed {
         self.write_overlays();
         self.kubectl(&["apply", "-k", self.overlay("app").to_str().unwrap()]);
         self.select("null");
-        // the Secret for Cloudflare counts for pods that start later
         self.kubectl(&["apply", "-f", source("deploy/base/namespace.yaml").to_str().unwrap()]);
         self.certificate();
         self.apply(&format!(
