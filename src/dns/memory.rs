@@ -117,6 +117,9 @@ impl Memory {
     }
 
     fn is_denied_until(&self, zone: &ZoneId, listed: &[Record]) -> Option<Instant> {
+        if self.written.is_empty() {
+            return None;
+        }
         let of_zone = self.written.iter().filter(|(_, remembered)| remembered.zone == *zone);
         let listed: BTreeMap<&str, &Record> = listed.iter().map(|record| (record.id.as_str(), record)).collect();
         let is_denied =
