@@ -48,7 +48,10 @@ pub struct Process {
 
 impl Starting {
     pub fn write_routes(&self, routes: &str) {
-        std::fs::write(self.path(), routes).expect("a routes file");
+        // in one step: a process that looks between would find a file without routes, and serve that
+        let new = self.folder.path().join("new");
+        std::fs::write(&new, routes).expect("a file");
+        std::fs::rename(&new, self.path()).expect("a routes file");
     }
 
     fn path(&self) -> std::path::PathBuf {
