@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
 
 use super::{Bed, fed, source, until};
 use crate::cloudflare::{Cloudflare, TOKEN};
@@ -167,6 +168,13 @@ data:
 
     pub(crate) fn begin_renewal(&self) {
         self.kubectl(&["-n", "gatepost", "rollout", "restart", "daemonset/gatepost"]);
+    }
+
+    /// What docs/operate.md does with a rolling update that stands: the controller looks once more.
+    pub(crate) fn nudge(&self) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let note = format!("nudged={now}");
+        self.kubectl(&["-n", "gatepost", "annotate", "--overwrite", "daemonset", "gatepost", &note]);
     }
 
     /// Waits until every node has its pod, of the newest kind.

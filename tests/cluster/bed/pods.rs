@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{Bed, until};
+use super::{Bed, NODES, PATIENCE, until, within};
 
 /// A pod of gatepost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,13 @@ impl Bed {
         until(&format!("the pod on {node}"), || {
             self.pods().into_iter().find(|pod| pod.node == node && pod.is_ready && !pod.is_deleted)
         })
+    }
+
+    /// Waits for the end of the pods that a rolling update has replaced.
+    pub(crate) fn drained(&self) {
+        within(self.bounds.tunnels + PATIENCE, "the end of the old pods", || {
+            (self.pods().len() == NODES.len()).then_some(())
+        });
     }
 
     /// The name of the pod that leads, as the Lease tells.

@@ -1,17 +1,17 @@
 //! The operator wants it no more.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::bed::{Bed, fed, until};
+use crate::bed::{Bed, PATIENCE, fed, until, within};
 use crate::cloudflare::{Cloudflare, FOREIGN, TOKEN};
 use crate::load::Load;
 
-/// Objects of no namespace. The namespace itself stays for half the grace period of its pods, empty, before Kubernetes looks
-/// again and takes it away.
+/// Objects of no namespace.
 const EVERYWHERE: &str = "clusterrole,clusterrolebinding,priorityclass";
-const INSIDE: &str = "daemonset,pod,configmap,secret,lease,role,rolebinding,serviceaccount";
-/// What Kubernetes puts into every namespace, for as long as there is one.
-const GIVEN: [&str; 2] = ["configmap/kube-root-ca.crt", "serviceaccount/default"];
+/// The namespace goes last. Kubernetes takes its pods out of it first, looks again after half of their grace period (330 s),
+/// and only then deletes the rest, be the pods gone long before.
+const NAMESPACE: Duration = Duration::from_secs(165);
 
 pub(crate) fn leaves_nothing(bed: &Bed, load: &Load) -> String {
     bed.release_dns();
@@ -23,14 +23,20 @@ pub(crate) fn leaves_nothing(bed: &Bed, load: &Load) -> String {
     for node in crate::bed::NODES {
         load.spare(node);
     }
-    let folder = bed.overlay("gatepost");
+    bed.drained();
+    let (folder, began) = (bed.overlay("gatepost"), Instant::now());
     bed.kubectl(&["delete", "-k", folder.to_str().unwrap(), "--wait=false"]);
-    until("the end of everything", || {
+    until("the end of everything that serves", || {
         let left = bed.kubectl(&["get", EVERYWHERE, "-l", "app.kubernetes.io/name=gatepost", "-o", "name"]);
-        let inside = bed.kubectl(&["-n", "gatepost", "get", INSIDE, "-o", "name"]);
-        let own = inside.lines().filter(|object| !GIVEN.contains(object));
-        (left.is_empty() && own.count() == 0).then_some(())
+        (left.is_empty() && bed.pods().is_empty()).then_some(())
+    });
+    let gone = began.elapsed().as_secs();
+    within(NAMESPACE + PATIENCE, "the end of the namespace", || {
+        bed.kubectl(&["get", "namespace", "gatepost", "--ignore-not-found", "-o", "name"]).is_empty().then_some(())
     });
     assert_eq!(bed.cloudflare.names(), [FOREIGN.0], "records that have come back");
-    "no record of ours, the foreign one untouched, no object left".to_owned()
+    format!(
+        "no record of ours, the foreign one untouched, no pod after {gone} s and no object after {} s",
+        began.elapsed().as_secs()
+    )
 }

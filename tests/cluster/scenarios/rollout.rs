@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::bed::{Bed, NODES, until};
+use crate::bed::{Bed, NODES};
 use crate::load::Load;
 
 pub(crate) fn loses_nothing(bed: &Bed, load: &Load) -> String {
@@ -20,7 +20,7 @@ pub(crate) fn loses_nothing(bed: &Bed, load: &Load) -> String {
     }
     let lives = load.counts_since(&mark).lives;
     // of the last rollout too nobody stays behind
-    until("the end of the old pods", || (bed.pods().len() == NODES.len()).then_some(()));
+    bed.drained();
     let shortest = lives.iter().min().map_or("none".to_owned(), |life| format!("{life:.0?}"));
     format!(
         "{rollouts} rolling updates of {} nodes, the longest {longest:.0} s; {} WebSockets closed at the end of `drain.tunnels`, the \
