@@ -61,13 +61,17 @@ fn a_process_that_says_it_accepts_and_does_not_costs_its_clients_three_seconds_a
     peer.says(json!({"type": "accepting"}));
     assert_eq!(peer.hears().unwrap(), json!({"type": "yielded"}));
     let load = Load::on(addr);
-    let line = first.says("The hand-over has ended");
+    let line = first.says("The successor is gone");
     assert_eq!(line["why"], "nothing was heard of it for 3 s");
     load.goes_on(20);
     load.all_answered();
     // it is told, for when it wakes up
     assert_eq!(peer.hears(), Some(json!({"type": "accepting"})));
+    // until then it keeps nobody from asking
+    let (other, _offer, _fds) = Peer::asks(addr);
     assert_eq!(peer.hears(), None);
+    other.says(json!({"type": "accepting"}));
+    assert_eq!(other.hears(), Some(json!({"type": "yielded"})));
 }
 
 #[test]
@@ -316,7 +320,7 @@ fn a_hand_over_that_ends_too_early_is_begun_anew() {
 }
 
 #[test]
-fn an_old_process_that_never_yields_is_let_be() {
+fn an_old_process_that_does_not_yield_is_let_be_until_it_does() {
     let addr = place();
     let (offer, fds) = listeners(addr, 1);
     let host = Host::listens(&name(addr));
@@ -328,6 +332,8 @@ fn an_old_process_that_never_yields_is_let_be() {
     let line = process.says("The predecessor does not stand by any more");
     assert_eq!(line["why"], "it has not said that it yields");
     answers(addr);
+    peer.says(json!({"type": "yielded"}));
+    process.says_again("Serves with the listeners of the predecessor", 2);
 }
 
 #[test]

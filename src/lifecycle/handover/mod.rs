@@ -8,7 +8,8 @@
 //!    │   loads routes and certificates         │
 //!    │── accepting ───────────────────────────►│  stops accepting, keeps its copies
 //!    │◄─ yielded ──────────────────────────────│  standby: 3 s without a beat, the end of the
-//!    │── alive {ready: true} every second ────►│  session or `take back`: accepts again
+//!    │── alive {ready: true} every second ────►│  session or `take back`: accepts again, and says so;
+//!    │                                         │  who only hung answers that with `accepting`
 //!    │◄─ confirmed ────────────────────────────│  after 10 s of them
 //!    │◄─ goodbye ──────────────────────────────│  ends, and drains with a successor
 //! ```

@@ -3,11 +3,14 @@
 //!
 //! ```text
 //!   offered ──accepting──► standby ──10 s of beats with ready──► standby, confirmed
-//!      │ 5 s without a beat     │ 3 s without a beat, the end,       │ the same; or goodbye,
-//!      ▼ or the end             ▼ or "take back"                     ▼ whoever says it
+//!      │ 5 s without a beat     │ the end, or                        │ the same; or goodbye,
+//!      ▼ or the end             ▼ "take back"                        ▼ whoever says it
 //!    over: as if nobody       over: accepts again                  over: the copies are closed
 //!    had asked
 //! ```
+//!
+//! After 3 s without a beat it accepts again too, but nothing is over: a new process that only hung says `accepting` once
+//! more when it wakes up, and is stood by for as before. Else this one would take itself for the last and end so.
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +35,8 @@ pub(super) enum Event {
     Lost(String),
     /// Time has passed.
     Tick,
+    /// Another process asks, and has its place now.
+    Replaced,
     /// This process ends.
     Leave,
 }
@@ -43,8 +48,8 @@ pub(super) enum Action {
     Send(Message),
     /// Accept no more.
     Yield,
-    /// Accept again.
-    Resume,
+    /// Accept again, for this reason.
+    Resume(String),
     /// The successor does well.
     Confirmed,
     /// The copies of the sockets are to be closed.
@@ -64,7 +69,12 @@ pub(super) struct Offering {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Offered,
-    Standby { well_since: Option<Instant>, confirmed: bool },
+    Standby {
+        well_since: Option<Instant>,
+        confirmed: bool,
+    },
+    /// Both processes accept, as far as is known. It ends with the other one, or when it is heard of again.
+    Doubted,
     Over,
 }
 
@@ -89,8 +99,13 @@ impl Offering {
         match self.state {
             State::Offered => Some(STARTING),
             State::Standby { .. } => Some(SERVING),
-            State::Over => None,
+            State::Doubted | State::Over => None,
         }
+    }
+
+    /// Whether another process that asks is to have its place.
+    pub(super) fn gives_way(&self) -> bool {
+        self.state == State::Doubted
     }
 
     /// What follows from what happened.
@@ -109,28 +124,33 @@ impl Offering {
             (State::Standby { well_since, confirmed }, event) => {
                 self.on_standby(event, is_late, well_since, confirmed, now)
             }
+            (State::Doubted, event) => self.on_doubted(event),
         }
     }
 
     fn on_offered(&mut self, event: Event, is_late: bool) -> Vec<Action> {
         let why = match event {
-            Event::Heard(Message::Accepting) => {
-                self.state = State::Standby { well_since: None, confirmed: false };
-                return vec![Action::Yield, Action::Send(Message::Yielded)];
-            }
+            Event::Heard(Message::Accepting) => return self.stand_by(),
             // it has what it needs to serve alone once it is ready
-            Event::Leave => {
-                self.state = State::Over;
-                let why = "this process ends".to_owned();
-                return vec![Action::Send(Message::Goodbye), Action::Release, Action::End(why)];
-            }
+            Event::Leave => return self.leave(),
             Event::Heard(Message::TakeBack | Message::Goodbye) => "it does not want them any more".to_owned(),
             Event::Lost(why) => why,
+            Event::Replaced => "another one asks".to_owned(),
             Event::Tick if is_late => format!("nothing was heard of it for {} s", STARTING.as_secs()),
             Event::Heard(_) | Event::Tick => return Vec::new(),
         };
         self.state = State::Over;
         vec![Action::End(why)]
+    }
+
+    fn stand_by(&mut self) -> Vec<Action> {
+        self.state = State::Standby { well_since: None, confirmed: false };
+        vec![Action::Yield, Action::Send(Message::Yielded)]
+    }
+
+    fn leave(&mut self) -> Vec<Action> {
+        self.state = State::Over;
+        vec![Action::Send(Message::Goodbye), Action::Release, Action::End("this process ends".to_owned())]
     }
 
     fn on_standby(
@@ -152,17 +172,37 @@ impl Offering {
                 return actions;
             }
             Event::Heard(Message::TakeBack) => (true, "it gives them back".to_owned()),
-            // it may wake up, and is to know then
-            Event::Tick if is_late => (true, format!("nothing was heard of it for {} s", SERVING.as_secs())),
+            Event::Tick if is_late => {
+                self.state = State::Doubted;
+                let why = format!("nothing was heard of it for {} s", SERVING.as_secs());
+                // it may wake up, and is to know then
+                return vec![Action::Resume(why), Action::Send(Message::Accepting)];
+            }
             Event::Lost(why) => (false, why),
-            Event::Heard(_) | Event::Tick => return Vec::new(),
+            // whoever asks is heard by the other process
+            Event::Heard(_) | Event::Tick | Event::Replaced => return Vec::new(),
         };
         self.state = State::Over;
-        let mut actions = vec![Action::Resume, Action::End(why)];
+        let mut actions = vec![Action::Resume(why.clone()), Action::End(why)];
         if tells {
             actions.insert(1, Action::Send(Message::Accepting));
         }
         actions
+    }
+
+    fn on_doubted(&mut self, event: Event) -> Vec<Action> {
+        let (then, why) = match event {
+            Event::Heard(Message::Accepting) => return self.stand_by(),
+            Event::Leave => return self.leave(),
+            // a third one accepts in its place
+            Event::Heard(Message::Goodbye) => (vec![Action::Yield, Action::Release], "it has handed on".to_owned()),
+            Event::Heard(Message::TakeBack) => (Vec::new(), "it gives them back".to_owned()),
+            Event::Lost(why) => (Vec::new(), why),
+            Event::Replaced => (Vec::new(), "another one asks".to_owned()),
+            Event::Heard(_) | Event::Tick => return Vec::new(),
+        };
+        self.state = State::Over;
+        then.into_iter().chain([Action::End(why)]).collect()
     }
 
     fn on_beat(&mut self, ready: bool, well_since: Option<Instant>, confirmed: bool, now: Instant) -> Vec<Action> {
@@ -179,6 +219,7 @@ mod tests {
 
     const ALIVE: Message = Message::Alive { ready: true };
     const UNREADY: Message = Message::Alive { ready: false };
+    const TOLD: Action = Action::Send(Message::Accepting);
 
     struct Clock {
         offering: Offering,
@@ -216,6 +257,10 @@ mod tests {
         Action::End(why.to_owned())
     }
 
+    fn resume(why: &str) -> Action {
+        Action::Resume(why.to_owned())
+    }
+
     #[test]
     fn ten_seconds_of_beats_with_ready_confirm_once() {
         let mut clock = Clock::standby();
@@ -248,9 +293,37 @@ mod tests {
             let mut clock = Clock::standby();
             clock.beats(seconds, &ALIVE);
             assert_eq!(clock.after(2999, Event::Tick), []);
-            let told = Action::Send(Message::Accepting);
-            assert_eq!(clock.after(1, Event::Tick), [Action::Resume, told, end("nothing was heard of it for 3 s")]);
+            assert_eq!(clock.after(1, Event::Tick), [resume("nothing was heard of it for 3 s"), TOLD]);
         }
+    }
+
+    #[test]
+    fn one_that_only_hung_is_stood_by_for_again_when_it_says_that_it_accepts_and_has_to_do_well_anew() {
+        let mut clock = Clock::standby();
+        clock.beats(60, &ALIVE);
+        for _ in 0..2 {
+            assert_eq!(clock.after(3000, Event::Tick)[1], TOLD);
+            assert_eq!((clock.offering.gives_way(), clock.offering.due()), (true, None));
+            assert_eq!(clock.beats(60, &ALIVE), [], "it has not heard that this process accepts too");
+            assert_eq!(clock.hear(Message::Accepting), [Action::Yield, Action::Send(Message::Yielded)]);
+            assert!(!clock.offering.gives_way());
+            assert_eq!(clock.beats(11, &ALIVE), [Action::Send(Message::Confirmed), Action::Confirmed]);
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_is_forgotten_when_it_dies_or_another_one_asks_and_is_told_of_the_end() {
+        let doubted = || {
+            let mut clock = Clock::standby();
+            clock.after(3000, Event::Tick);
+            clock
+        };
+        assert_eq!(doubted().after(0, Event::Lost("gone".to_owned())), [end("gone")]);
+        assert_eq!(doubted().after(0, Event::Replaced), [end("another one asks")]);
+        assert_eq!(doubted().hear(Message::TakeBack), [end("it gives them back")]);
+        let handed_on = [Action::Yield, Action::Release, end("it has handed on")];
+        assert_eq!(doubted().hear(Message::Goodbye), handed_on);
+        assert_eq!(doubted().after(0, Event::Leave)[..2], [Action::Send(Message::Goodbye), Action::Release]);
     }
 
     #[test]
@@ -262,7 +335,7 @@ mod tests {
         assert_eq!(clock.beats(1, &UNREADY), []);
         assert_eq!(clock.after(60_000, Event::Tick), []);
         assert_eq!(clock.after(1499, Event::Tick), []);
-        assert_eq!(clock.after(1, Event::Tick)[0], Action::Resume);
+        assert_eq!(clock.after(1, Event::Tick)[0], resume("nothing was heard of it for 3 s"));
     }
 
     #[test]
@@ -271,11 +344,11 @@ mod tests {
             let mut clock = Clock::standby();
             clock.beats(seconds, &ALIVE);
             let lost = Event::Lost("gone".to_owned());
-            assert_eq!(clock.after(0, lost), [Action::Resume, end("gone")]);
+            assert_eq!(clock.after(0, lost), [resume("gone"), end("gone")]);
             let mut clock = Clock::standby();
             clock.beats(seconds, &ALIVE);
-            let told = Action::Send(Message::Accepting);
-            assert_eq!(clock.hear(Message::TakeBack), [Action::Resume, told, end("it gives them back")]);
+            let why = "it gives them back";
+            assert_eq!(clock.hear(Message::TakeBack), [resume(why), TOLD, end(why)]);
         }
     }
 

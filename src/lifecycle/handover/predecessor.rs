@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::channel::{Broken, Channel, Packet};
 use super::message::{Kind, Listener, Message, PROTOCOL, SOCKETS, name};
 use super::sockets::{Sockets, check};
+use super::successor::until;
 use super::taking::{Action, Event, Standing, Taking};
 use crate::lifecycle::{Readiness, is_trusted, own_uid};
 
@@ -200,7 +201,8 @@ impl Predecessor {
 impl Session {
     /// Runs until there is nothing more to be said.
     pub async fn run(mut self, readiness: Readiness) {
-        while let Some(due) = self.taking.due() {
+        while !self.taking.is_over() {
+            let due = self.taking.due();
             let event = tokio::select! {
                 biased;
                 heard = self.channel.receive() => match heard {
@@ -208,7 +210,7 @@ impl Session {
                     Err(error) => Event::Lost(error.to_string()),
                 },
                 Some(order) = self.orders.recv() => order,
-                () = tokio::time::sleep_until(due.into()) => Event::Tick { ready: readiness.is_ready() },
+                () = until(due) => Event::Tick { ready: readiness.is_ready() },
             };
             self.act(event).await;
         }
@@ -221,6 +223,8 @@ impl Session {
                 match action {
                     Action::Send(message) => match self.channel.say(&message).await {
                         Ok(()) | Err(Broken::Closed) => {}
+                        // it hangs, and has hundreds of beats to read when it wakes up
+                        Err(Broken::Deaf) if matches!(message, Message::Alive { .. }) => {}
                         Err(error) => event = Some(Event::Lost(error.to_string())),
                     },
                     Action::Stand(standing, why) => {

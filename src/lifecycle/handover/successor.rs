@@ -134,6 +134,7 @@ impl Desk {
             info!(why, version, pid, "A process that asks for the listeners has to wait");
             return answer(&channel, &Message::Wait { why }).await;
         }
+        self.act(Event::Replaced).await;
         match timeout(OFFER, offer(&self.stock, &channel)).await {
             Ok(Ok(sockets)) => {
                 info!(version, pid, sockets, "A process starts up to take the listeners over");
@@ -147,11 +148,11 @@ impl Desk {
     fn is_busy(&self) -> Option<String> {
         let standing = self.predecessor.as_ref().map(|predecessor| *predecessor.standing().borrow());
         match (&self.session, standing) {
-            (Some(_), _) => Some("another one has asked before".to_owned()),
-            (None, Some(Standing::Starting | Standing::Probation)) => {
+            (Some((_, offering)), _) if !offering.gives_way() => Some("another one has asked before".to_owned()),
+            (_, Some(Standing::Starting | Standing::Probation)) => {
                 Some("it has to show first that it does well itself".to_owned())
             }
-            (None, _) => None,
+            (_, _) => None,
         }
     }
 
@@ -191,8 +192,8 @@ impl Desk {
                     predecessor.goodbye();
                 }
             }
-            Action::Resume => {
-                warn!("The successor is gone, this process accepts connections again");
+            Action::Resume(why) => {
+                warn!(why, "The successor is gone, this process accepts connections again");
                 self.duty.send_replace(Duty::Active);
                 self.successor.send_replace(Successor::None);
                 self.doors.open();
@@ -237,7 +238,7 @@ async fn answer(channel: &Channel, message: &Message) {
     }
 }
 
-async fn until(due: Option<Instant>) {
+pub(super) async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,

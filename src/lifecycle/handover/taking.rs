@@ -67,6 +67,8 @@ enum State {
     Starting,
     /// Said that it accepts, at that time.
     Accepting(Instant),
+    /// Said so, and the old one hangs. When that wakes up it hears of it and yields.
+    Unheeded,
     Serving,
     /// Asked for being taken back from, at that time.
     Returning(Instant),
@@ -87,8 +89,14 @@ impl Taking {
             State::Starting | State::Serving => Some(beat),
             State::Accepting(since) => Some(beat.min(since + YIELD)),
             State::Returning(since) => Some(since + TAKE_BACK),
-            State::Over => None,
+            // what it is not told it need not read when it wakes up: it would take long to
+            State::Unheeded | State::Over => None,
         }
+    }
+
+    /// Whether nothing more is to be said or heard.
+    pub(super) fn is_over(&self) -> bool {
+        self.state == State::Over
     }
 
     /// What follows from what happened.
@@ -105,25 +113,35 @@ impl Taking {
                 vec![Action::Send(Message::TakeBack)]
             }
             (state, Event::Tick { ready }) => self.on_tick(state, ready, now),
-            (State::Starting, Event::Accept) => {
-                self.state = State::Accepting(now);
-                // the old one counts from the first beat: that is due at once
-                self.beat = now.checked_sub(BEAT).unwrap_or(now);
-                let probation = Action::Stand(Standing::Probation, "this process accepts".to_owned());
-                vec![Action::Send(Message::Accepting), probation]
-            }
+            (State::Starting, Event::Accept) => self.accept(now),
             (_, Event::Accept) => Vec::new(),
-            (state, Event::Heard(message)) => self.on_message(state, &message),
+            (state, Event::Heard(message)) => self.on_message(state, &message, now),
             (State::Starting, Event::Lost(why)) => self.over(Standing::Lost, &why),
             (_, Event::Lost(why)) => self.over(Standing::Alone, &why),
         }
     }
 
-    fn on_message(&mut self, state: State, message: &Message) -> Vec<Action> {
+    fn accept(&mut self, now: Instant) -> Vec<Action> {
+        self.state = State::Accepting(now);
+        self.beat_at_once(now);
+        vec![Action::Send(Message::Accepting), probation()]
+    }
+
+    /// The old one counts from the first beat.
+    fn beat_at_once(&mut self, now: Instant) {
+        self.beat = now.checked_sub(BEAT).unwrap_or(now);
+    }
+
+    fn on_message(&mut self, state: State, message: &Message, now: Instant) -> Vec<Action> {
         match (state, message) {
             (State::Accepting(_), Message::Yielded) => {
                 self.state = State::Serving;
                 Vec::new()
+            }
+            (State::Unheeded, Message::Yielded) => {
+                self.state = State::Serving;
+                self.beat_at_once(now);
+                vec![probation()]
             }
             (State::Serving, Message::Confirmed) => {
                 vec![Action::Stand(Standing::Confirmed, "this process has done well".to_owned())]
@@ -131,10 +149,9 @@ impl Taking {
             // whatever it is at, there is no other process any more that would accept
             (_, Message::Goodbye) => self.over(Standing::Alone, "it has left"),
             (State::Returning(_), Message::Accepting) => self.over(Standing::TakenBack, "it accepts again"),
-            // both accept from the same queues: no client loses by it
-            (State::Serving | State::Accepting(_), Message::Accepting) => {
-                self.over(Standing::Alone, "it had heard nothing and accepts again beside this process")
-            }
+            // it had heard nothing for long. That both accept costs no client anything, but the old one would end as if it
+            // were the last
+            (State::Serving | State::Accepting(_), Message::Accepting) => self.accept(now),
             _ => Vec::new(),
         }
     }
@@ -142,7 +159,8 @@ impl Taking {
     fn on_tick(&mut self, state: State, ready: bool, now: Instant) -> Vec<Action> {
         match state {
             State::Accepting(since) if now.duration_since(since) >= YIELD => {
-                return self.over(Standing::Alone, "it has not said that it yields");
+                self.state = State::Unheeded;
+                return vec![Action::Stand(Standing::Alone, "it has not said that it yields".to_owned())];
             }
             State::Returning(since) => {
                 let is_late = now.duration_since(since) >= TAKE_BACK;
@@ -161,6 +179,10 @@ impl Taking {
         self.state = State::Over;
         vec![Action::Stand(standing, why.to_owned())]
     }
+}
+
+fn probation() -> Action {
+    Action::Stand(Standing::Probation, "this process accepts".to_owned())
 }
 
 #[cfg(test)]
@@ -201,6 +223,8 @@ mod tests {
             self.after(0, Event::Heard(message))
         }
     }
+
+    const TOLD: Action = Action::Send(Message::Accepting);
 
     fn standing(actions: &[Action]) -> Option<Standing> {
         actions.iter().find_map(|action| if let Action::Stand(standing, _) = action { Some(*standing) } else { None })
@@ -264,8 +288,24 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_taken_for_dead_serves_on_beside_the_old_one() {
-        assert_eq!(standing(&Clock::serving().hear(Message::Accepting)), Some(Standing::Alone));
+    fn one_that_was_taken_for_dead_says_again_that_it_accepts() {
+        for mut clock in [Clock::accepting(), Clock::serving()] {
+            let actions = clock.hear(Message::Accepting);
+            assert_eq!((&actions[0], standing(&actions)), (&TOLD, Some(Standing::Probation)));
+            // a beat is due with it
+            assert_eq!(clock.after(0, Event::Tick { ready: true }).len(), 1);
+            assert_eq!(clock.hear(Message::Yielded), []);
+            assert_eq!(standing(&clock.hear(Message::Confirmed)), Some(Standing::Confirmed));
+        }
+    }
+
+    #[test]
+    fn an_old_process_that_hung_when_it_was_to_yield_stands_by_once_it_does() {
+        let mut clock = Clock::accepting();
+        assert_eq!(standing(&clock.after(5000, Event::Tick { ready: true })), Some(Standing::Alone));
+        assert_eq!((clock.taking.due(), clock.taking.is_over()), (None, false));
+        assert_eq!(standing(&clock.hear(Message::Yielded)), Some(Standing::Probation));
+        assert_eq!(clock.after(0, Event::Tick { ready: true }), [Action::Send(Message::Alive { ready: true })]);
     }
 
     #[test]
