@@ -189,10 +189,11 @@ fn read(received: Received) -> Result<Packet, Broken> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn pair() -> (Channel, Channel) {
+    /// Both ends of a connection.
+    pub(in crate::lifecycle::handover) fn pair() -> (Channel, Channel) {
         let (one, other) = Socket::pair(Domain::UNIX, Type::SEQPACKET, None).unwrap();
         let over = |socket: Socket| {
             socket.set_nonblocking(true).unwrap();

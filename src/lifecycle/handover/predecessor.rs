@@ -19,6 +19,8 @@ use crate::lifecycle::{Readiness, is_trusted, own_uid};
 
 /// For each answer of the old process.
 const ANSWER: Duration = Duration::from_secs(5);
+/// For all that one process says until its sockets are here. It sends them in one go.
+const ANSWERS: Duration = Duration::from_secs(10);
 /// For all of an old process's "not now".
 const WAIT: Duration = Duration::from_secs(15);
 /// Between two times of asking.
@@ -99,6 +101,11 @@ fn places(addr: SocketAddr) -> impl Iterator<Item = SocketAddr> {
 
 /// One process is asked. An error is told to nobody but the log: who sent it may be anybody.
 async fn greet(channel: Channel) -> Result<Answer, String> {
+    let late = |_| Err(format!("it has not given them within {} s", ANSWERS.as_secs()));
+    timeout(ANSWERS, talk(channel)).await.unwrap_or_else(late)
+}
+
+async fn talk(channel: Channel) -> Result<Answer, String> {
     let uid = channel.peer_uid().map_err(|error| error.to_string())?;
     if !is_trusted(uid) {
         return Err(format!("it runs as uid {uid}"));
@@ -245,5 +252,35 @@ fn tell(standing: Standing, why: &str) {
         Standing::TakenBack => info!("The predecessor serves again"),
         Standing::Lost => warn!(why, "The predecessor has ended the hand-over"),
         Standing::Alone => info!(why, "The predecessor does not stand by any more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::super::channel::tests::pair;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_asked_and_says_all_but_what_counts_is_given_up() {
+        let listener = Listener { kind: Kind::Http, addr: "127.0.0.1:1".to_owned(), sockets: SOCKETS };
+        let offer = Message::Offer { protocol: PROTOCOL, listeners: vec![listener] };
+        for (first, then) in [(Message::Unknown, Message::Unknown), (offer, Message::Sockets)] {
+            let (asking, asked) = pair();
+            let says = async {
+                asked.send(&first, &[]).await.unwrap();
+                loop {
+                    sleep(ANSWER / 2).await;
+                    let null = std::fs::File::open("/dev/null").unwrap();
+                    asked.send(&then, &[null.as_fd()]).await.unwrap();
+                }
+            };
+            let given_up = tokio::select! {
+                Err(why) = greet(asking) => why,
+                () = says => unreachable!("it has no end"),
+            };
+            assert_eq!(given_up, "it has not given them within 10 s");
+        }
     }
 }

@@ -148,7 +148,9 @@ impl Desk {
     fn is_busy(&self) -> Option<String> {
         let standing = self.predecessor.as_ref().map(|predecessor| *predecessor.standing().borrow());
         match (&self.session, standing) {
-            (Some((_, offering)), _) if !offering.gives_way() => Some("another one has asked before".to_owned()),
+            (Some((_, offering)), _) if !offering.gives_way(Instant::now()) => {
+                Some("another one has asked before".to_owned())
+            }
             (_, Some(Standing::Starting | Standing::Probation)) => {
                 Some("it has to show first that it does well itself".to_owned())
             }
