@@ -1,7 +1,7 @@
 //! What the process tells about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/status`. Read-only.
 //!
 //! Doors: [`Bound::bind`], then [`Bound::run`] on the control plane's runtime. `answer` has every rule of who may read
-//! what. [`probe`] tells the same to a kubelet, for this pod alone.
+//! what. An address of a predecessor that is none of this process's is answered too, until that one has ended. [`probe`] tells the same to a kubelet, for this pod alone.
 
 mod answer;
 pub mod probe;
@@ -37,7 +37,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Listening, not yet answering.
 #[derive(Debug)]
-pub struct Bound(Vec<StdListener>);
+pub struct Bound {
+    wanted: Vec<StdListener>,
+    /// Only a predecessor was to listen there, and it does not answer any more.
+    leftover: Vec<StdListener>,
+}
 
 /// What the answers are made of.
 #[derive(Debug)]
@@ -60,51 +64,56 @@ impl Bound {
     /// # Errors
     /// The first address that cannot be had, with the reason.
     pub fn bind(addrs: &[SocketAddr]) -> Result<Bound, (SocketAddr, io::Error)> {
-        Bound::complete(Vec::new(), addrs)
+        Bound::complete(&mut Vec::new(), addrs)
     }
 
-    /// The same, with a predecessor's sockets where it has given some.
+    /// The same, with a predecessor's sockets where it has given some. They are left for another try unless all is had.
     ///
     /// # Errors
     /// The first address that cannot be had, with the reason.
-    pub fn complete(inherited: Vec<StdListener>, addrs: &[SocketAddr]) -> Result<Bound, (SocketAddr, io::Error)> {
-        let (mut wanted, mut bound) = (addrs.to_vec(), Vec::new());
-        for listener in inherited {
-            let known = listener.local_addr().ok().and_then(|addr| wanted.iter().position(|wanted| *wanted == addr));
-            if let Some(known) = known {
-                wanted.remove(known);
-                bound.push(listener);
-            }
+    pub fn complete(inherited: &mut Vec<StdListener>, addrs: &[SocketAddr]) -> Result<Bound, (SocketAddr, io::Error)> {
+        let is_at = |listener: &StdListener, addr: &SocketAddr| listener.local_addr().is_ok_and(|at| at == *addr);
+        let mut wanted = Vec::new();
+        for addr in addrs.iter().filter(|addr| !inherited.iter().any(|listener| is_at(listener, addr))) {
+            let listener = StdListener::bind(addr).map_err(|error| (*addr, error))?;
+            listener.set_nonblocking(true).map_err(|error| (*addr, error))?;
+            wanted.push(listener);
         }
-        for addr in wanted {
-            let listener = StdListener::bind(addr).map_err(|error| (addr, error))?;
-            listener.set_nonblocking(true).map_err(|error| (addr, error))?;
-            bound.push(listener);
-        }
-        Ok(Bound(bound))
+        let is_wanted = |listener: &StdListener| addrs.iter().any(|addr| is_at(listener, addr));
+        let (known, leftover) = inherited.drain(..).partition::<Vec<_>, _>(is_wanted);
+        wanted.extend(known);
+        Ok(Bound { wanted, leftover })
     }
 
     /// The sockets, for a successor.
     pub fn listeners(&self) -> &[StdListener] {
-        &self.0
+        &self.wanted
     }
 
     /// The addresses with the ports that were given for port 0.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.wanted.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
-    /// Answers until `end` is done. New connections are accepted while that is this process's duty.
+    /// Answers until `end` is done. New connections are accepted while that is this process's duty; it has one of its own
+    /// where only a predecessor was to listen.
     ///
     /// # Errors
     /// When the runtime can't take a listener.
-    pub async fn run(self, setup: Setup, duty: watch::Receiver<Duty>, end: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run(
+        self,
+        setup: Setup,
+        [duty, leftover]: [watch::Receiver<Duty>; 2],
+        end: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let setup = Arc::new(setup);
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         // dropped at the end, and every loop and connection with it
         let mut loops = JoinSet::new();
-        for listener in self.0 {
-            loops.spawn(follow(listener, setup.clone(), slots.clone(), duty.clone()));
+        for (listeners, duty) in [(self.wanted, duty), (self.leftover, leftover)] {
+            for listener in listeners {
+                loops.spawn(follow(listener, setup.clone(), slots.clone(), duty.clone()));
+            }
         }
         let lost = async {
             while let Some(ended) = loops.join_next().await {

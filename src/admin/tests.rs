@@ -26,7 +26,8 @@ async fn admin() -> Admin {
     };
     setup.metrics.config().set_generation(4);
     let (end, ended) = oneshot::channel::<()>();
-    tokio::spawn(bound.run(setup, watch::Sender::new(Duty::Active).subscribe(), async {
+    let duty = watch::Sender::new(Duty::Active).subscribe();
+    tokio::spawn(bound.run(setup, [duty.clone(), duty], async {
         let _ = ended.await;
     }));
     Admin { addr, readiness, _end: end }

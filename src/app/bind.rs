@@ -56,7 +56,9 @@ pub(super) struct Before {
 
 /// The admin addresses, perhaps not to be had yet.
 pub(super) struct Admin {
-    pub(super) wanted: Vec<SocketAddr>,
+    wanted: Vec<SocketAddr>,
+    /// Of a predecessor, for when the others are to be had.
+    given: Vec<TcpListener>,
     pub(super) bound: Option<admin::Bound>,
 }
 
@@ -204,8 +206,8 @@ impl Wanted {
         (before, leftover)
     }
 
-    fn bind_admin(&self, given: Vec<TcpListener>) -> anyhow::Result<Admin> {
-        let bound = match admin::Bound::complete(given, &self.admin) {
+    fn bind_admin(&self, mut given: Vec<TcpListener>) -> anyhow::Result<Admin> {
+        let bound = match admin::Bound::complete(&mut given, &self.admin) {
             Ok(bound) => Some(bound),
             Err((addr, error)) if self.is_pod => {
                 warn!(%addr, %error, "Cannot listen for admin requests yet, trying again");
@@ -216,7 +218,7 @@ impl Wanted {
                     .with_context(|| format!("cannot listen for admin requests on {addr} (--admin changes it)"));
             }
         };
-        Ok(Admin { wanted: self.admin.clone(), bound })
+        Ok(Admin { wanted: self.admin.clone(), given, bound })
     }
 }
 
@@ -246,13 +248,13 @@ impl Admin {
     /// Tries until it works.
     pub(super) async fn get(self) -> admin::Bound {
         let mut backoff = Backoff::new(TRIES.0, TRIES.1);
-        let Admin { wanted, mut bound } = self;
+        let Admin { wanted, mut given, mut bound } = self;
         loop {
             match bound {
                 Some(bound) => return bound,
                 None => tokio::time::sleep(backoff.next_wait()).await,
             }
-            bound = admin::Bound::bind(&wanted).ok();
+            bound = admin::Bound::complete(&mut given, &wanted).ok();
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Opened {
     pub(super) endpoints: Vec<Endpoint>,
     /// Where copies of its sockets go, for a successor.
     pub(super) stock: Stock,
+    /// Of addresses that only a predecessor wanted.
+    pub(super) leftover: watch::Receiver<Duty>,
 }
 
 impl ControlPlane {
@@ -145,7 +147,9 @@ impl About {
     async fn answer(self, opened: oneshot::Receiver<Opened>) -> anyhow::Error {
         let About { readiness, stage, duty, metrics, started } = self;
         // without a word there will be none: the process ends
-        let Ok(Opened { admin, endpoints, stock }) = opened.await else { return std::future::pending().await };
+        let Ok(Opened { admin, endpoints, stock, leftover }) = opened.await else {
+            return std::future::pending().await;
+        };
         let bound = admin.get().await;
         let mut listeners: Vec<_> = endpoints
             .into_iter()
@@ -162,7 +166,7 @@ impl About {
             }
         }
         let setup = admin::Setup { readiness, stage, metrics, listeners, started };
-        match bound.run(setup, duty, std::future::pending()).await {
+        match bound.run(setup, [duty, leftover], std::future::pending()).await {
             Ok(()) => anyhow::anyhow!("the admin surface has ended without being asked to"),
             Err(error) => anyhow::Error::from(error).context("the admin surface cannot run"),
         }

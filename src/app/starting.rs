@@ -124,6 +124,7 @@ pub(super) fn open_admin(
     control: &mut ControlPlane,
 ) {
     if let Some(admin) = listeners.admin.take() {
-        control.open(Opened { admin, endpoints, stock: process.stock.clone() });
+        let (stock, leftover) = (process.stock.clone(), listeners.leftover.clone());
+        control.open(Opened { admin, endpoints, stock, leftover });
     }
 }

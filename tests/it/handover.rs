@@ -124,6 +124,21 @@ fn the_admin_surface_moves_with_the_listeners() {
 }
 
 #[test]
+fn an_admin_address_that_the_new_process_does_not_want_is_answered_until_the_old_one_has_ended() {
+    let (addr, gone, added) = (place(), place(), place());
+    let status = |admin| Client::connect(admin).get("127.0.0.1", "/status").status();
+    let first = hello(addr).flag(format!("--admin={gone}")).serving();
+    let second = hello(addr).flag(format!("--admin={added}")).take_over().succeeding();
+    first.says("The successor accepts");
+    first.signal("STOP");
+    assert_eq!([status(gone), status(added)], [200, 200]);
+    first.signal("KILL");
+    second.says("The predecessor does not stand by any more");
+    while std::net::TcpStream::connect(gone).is_ok() {}
+    assert_eq!(status(added), 200);
+}
+
+#[test]
 fn without_the_flag_a_taken_port_is_told_and_nobody_is_asked() {
     let addr = place();
     let first = hello(addr).serving();
