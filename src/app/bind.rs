@@ -4,6 +4,7 @@
 //!
 //! One door: [`Wanted::get`].
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::proxy::{self, BindError, Endpoint, Inherited};
 use crate::{admin, telemetry};
 
 /// Waits between tries in a pod.
-const TRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+pub(super) const TRIES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// What the process is to listen on.
 pub(super) struct Wanted {
@@ -59,7 +60,7 @@ pub(super) struct Admin {
     wanted: Vec<SocketAddr>,
     /// Of a predecessor, for when the others are to be had.
     given: Vec<TcpListener>,
-    pub(super) bound: Option<admin::Bound>,
+    bound: Option<admin::Bound>,
 }
 
 /// What comes of asking once more.
@@ -120,38 +121,43 @@ impl Wanted {
         self.first(Given::default(), true)
     }
 
-    fn first(&self, mut given: Given, shared: bool) -> anyhow::Result<Listeners> {
-        let admin = std::mem::take(&mut given.admin);
+    fn first(&self, given: Given, shared: bool) -> anyhow::Result<Listeners> {
         let (clients, given) = match self.bind(given, shared)? {
             Ok((clients, given)) => (Some(clients), given),
             Err(error) => {
                 let owner = if let BindError::InUse(addr) = &error { owner::of(*addr) } else { None };
                 warn!(%error, owner, "Cannot listen yet, trying again");
+                // a predecessor serves on, and answers admin requests: nothing of what it gave is kept
                 (None, Given::default())
             }
         };
-        let admin = self.bind_admin(admin)?;
-        let admin_addrs = admin.bound.as_ref().map(admin::Bound::local_addrs).unwrap_or_default();
+        let admin = self.bind_admin(given.admin)?;
+        let admin_addrs = admin.local_addrs();
         let (predecessor, leftover) = self.speak(given.predecessor);
         Ok(Listeners { clients, admin: Some(admin), admin_addrs, doors: given.doors, predecessor, leftover })
     }
 
-    /// Tries for the clients' listeners until it works.
+    /// One more try for the clients' listeners, and for the admin addresses unless they are had.
     pub(super) async fn retry(&self, listeners: &mut Listeners) -> anyhow::Result<()> {
-        let mut backoff = Backoff::new(TRIES.0, TRIES.1);
-        loop {
-            tokio::time::sleep(backoff.next_wait()).await;
-            let (given, shared) = self.ask().await;
-            match self.bind(given, shared)? {
-                Ok((clients, given)) => {
-                    listeners.clients = Some(clients);
-                    listeners.doors = given.doors;
-                    (listeners.predecessor, listeners.leftover) = self.speak(given.predecessor);
-                    return Ok(());
-                }
-                Err(error) => debug!(%error, "Cannot listen yet"),
+        let (given, shared) = self.ask().await;
+        let given = match self.bind(given, shared)? {
+            Ok((clients, given)) => {
+                listeners.clients = Some(clients);
+                given
             }
+            Err(error) => {
+                debug!(%error, "Cannot listen yet");
+                Given::default()
+            }
+        };
+        listeners.doors = given.doors;
+        (listeners.predecessor, listeners.leftover) = self.speak(given.predecessor);
+        if let Some(admin) = listeners.admin.as_mut().filter(|admin| admin.bound.is_none()) {
+            admin.given = given.admin;
+            admin.bound = admin.bind().ok();
+            listeners.admin_addrs = admin.local_addrs();
         }
+        Ok(())
     }
 
     /// What whoever serves there gives, and whether the addresses are to be shared with it: in a pod there may always be
@@ -206,19 +212,19 @@ impl Wanted {
         (before, leftover)
     }
 
-    fn bind_admin(&self, mut given: Vec<TcpListener>) -> anyhow::Result<Admin> {
-        let bound = match admin::Bound::complete(&mut given, &self.admin) {
-            Ok(bound) => Some(bound),
+    fn bind_admin(&self, given: Vec<TcpListener>) -> anyhow::Result<Admin> {
+        let mut admin = Admin { wanted: self.admin.clone(), given, bound: None };
+        match admin.bind() {
+            Ok(bound) => admin.bound = Some(bound),
             Err((addr, error)) if self.is_pod => {
                 warn!(%addr, %error, "Cannot listen for admin requests yet, trying again");
-                None
             }
             Err((addr, error)) => {
                 return Err(error)
                     .with_context(|| format!("cannot listen for admin requests on {addr} (--admin changes it)"));
             }
-        };
-        Ok(Admin { wanted: self.admin.clone(), given, bound })
+        }
+        Ok(admin)
     }
 }
 
@@ -244,17 +250,33 @@ impl Given {
     }
 }
 
+impl Listeners {
+    /// Whether the admin surface can answer, and nobody but this process is to.
+    pub(super) fn has_admin(&self) -> bool {
+        let is_had = self.admin.as_ref().is_some_and(|admin| admin.bound.is_some());
+        // without a predecessor nobody gives the addresses, and they are tried for while clients are served
+        self.predecessor.is_none() && (is_had || self.clients.is_some())
+    }
+}
+
 impl Admin {
+    fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.bound.as_ref().map(admin::Bound::local_addrs).unwrap_or_default()
+    }
+
     /// Tries until it works.
-    pub(super) async fn get(self) -> admin::Bound {
+    pub(super) async fn get(mut self) -> admin::Bound {
         let mut backoff = Backoff::new(TRIES.0, TRIES.1);
-        let Admin { wanted, mut given, mut bound } = self;
         loop {
-            match bound {
+            match self.bound {
                 Some(bound) => return bound,
                 None => tokio::time::sleep(backoff.next_wait()).await,
             }
-            bound = admin::Bound::complete(&mut given, &wanted).ok();
+            self.bound = self.bind().ok();
         }
+    }
+
+    fn bind(&mut self) -> Result<admin::Bound, (SocketAddr, io::Error)> {
+        admin::Bound::complete(&mut self.given, &self.wanted)
     }
 }

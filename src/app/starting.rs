@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Process;
-use super::bind::{Again, Before, Listeners, Wanted};
+use super::bind::{Again, Before, Listeners, TRIES, Wanted};
 use super::control_plane::{ControlPlane, Opened};
 use super::feed::Routes;
+use crate::backoff::Backoff;
 use crate::lifecycle::Signals;
 use crate::lifecycle::handover::Standing;
 use crate::proxy::{self, Endpoint};
@@ -15,7 +16,7 @@ use crate::proxy::{self, Endpoint};
 /// The condition of readiness that is met when clients are let in.
 pub(super) const LISTENERS: &str = "listeners";
 /// How often a hand-over that has ended in between is begun anew.
-const TRIES: usize = 3;
+const HANDOVERS: usize = 3;
 /// Once there is no predecessor any more, clients that come wait for the rest to be loaded, but no longer than that: then
 /// they are told that there is nothing yet.
 const ALONE: Duration = Duration::from_secs(5);
@@ -64,14 +65,13 @@ async fn settle(
     mut listeners: Listeners,
     control: &mut ControlPlane,
 ) -> anyhow::Result<(String, Listeners, proxy::Bound)> {
-    if listeners.predecessor.is_none() {
-        let endpoints = listeners.clients.as_ref().map_or_else(|| wanted.endpoints.clone(), proxy::Bound::endpoints);
-        open_admin(process, &mut listeners, endpoints, control);
-    }
+    open_early(process, wanted, &mut listeners, control);
     let namespace = control.namespace().await?;
-    let mut tries = 1;
+    let (mut tries, mut backoff) = (1, Backoff::new(TRIES.0, TRIES.1));
     loop {
         let Some(clients) = listeners.clients.take() else {
+            open_early(process, wanted, &mut listeners, control);
+            tokio::time::sleep(backoff.next_wait()).await;
             wanted.retry(&mut listeners).await?;
             continue;
         };
@@ -84,7 +84,7 @@ async fn settle(
         };
         listeners.clients = Some(clients);
         if standing == Standing::Lost {
-            let again = if tries < TRIES {
+            let again = if tries < HANDOVERS {
                 wanted.again(listeners).await?
             } else {
                 drop(listeners);
@@ -114,6 +114,14 @@ async fn over(before: &Before) -> Standing {
     let over = standing.wait_for(|standing| matches!(standing, Standing::Lost | Standing::Alone)).await;
     // a session that ends says how
     over.map_or(Standing::Lost, |standing| *standing)
+}
+
+/// Lets the admin surface answer before clients are let in, unless a predecessor does.
+fn open_early(process: &Process, wanted: &Wanted, listeners: &mut Listeners, control: &mut ControlPlane) {
+    if listeners.has_admin() {
+        let endpoints = listeners.clients.as_ref().map_or_else(|| wanted.endpoints.clone(), proxy::Bound::endpoints);
+        open_admin(process, listeners, endpoints, control);
+    }
 }
 
 /// Lets the admin surface answer, if it does not yet.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::Client;
 use crate::support::load::Load;
 use crate::support::peer::{Host, Peer, borrowed, name};
 use crate::support::serving::{Process, Starting, ask, place, process, process_without_routes};
@@ -334,6 +335,29 @@ fn an_old_process_that_does_not_yield_is_let_be_until_it_does() {
     answers(addr);
     peer.says(json!({"type": "yielded"}));
     process.says_again("Serves with the listeners of the predecessor", 2);
+}
+
+#[test]
+fn in_a_pod_that_waits_for_a_port_the_old_process_answers_admin_requests_and_the_new_one_does_once_it_serves() {
+    let (addr, added, admin) = (place(), place(), place());
+    let status = || {
+        let answer = Client::connect(admin).get("127.0.0.1", "/status");
+        serde_json::from_str::<Value>(answer.text()).unwrap()["ready"].clone()
+    };
+    let starting = hello(addr).flag(format!("--admin={admin}")).in_pod();
+    let first = starting.serving();
+    let program = TcpListener::bind(added).unwrap();
+    let second = starting.http(added).start();
+    second.says("Cannot listen yet, trying again");
+    second.says("Cannot listen for admin requests yet, trying again");
+    for _ in 0..50 {
+        assert_eq!(status(), true, "one that is not ready has answered");
+    }
+    drop(program);
+    second.says("Serves with the listeners of the predecessor");
+    first.says("The successor accepts");
+    first.signal("STOP");
+    assert_eq!(status(), true);
 }
 
 #[test]
