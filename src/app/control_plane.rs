@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::bind::Admin;
@@ -21,10 +22,14 @@ use crate::telemetry::metrics::Metrics;
 
 /// How long the thread may take to end, once the lease is released.
 const STOP: Duration = Duration::from_secs(1);
+/// How long the source may take to tell its namespace. It looks at files for it; but in a pod it waits for those.
+const NAMED: Duration = Duration::from_secs(5);
 
 /// The running thread.
 pub(super) struct ControlPlane {
     namespace: Option<oneshot::Receiver<String>>,
+    /// What that comes to in a pod.
+    presumed: String,
     fault: oneshot::Receiver<anyhow::Error>,
     /// Resolves when the thread has let go of the other end.
     ended: oneshot::Receiver<()>,
@@ -51,6 +56,7 @@ impl ControlPlane {
         let (stop, stopped) = oneshot::channel::<()>();
         let (alive, ended) = oneshot::channel::<()>();
         let (electing, elected) = oneshot::channel::<()>();
+        let presumed = routes.presumed_namespace();
         let feed = Feed::new(process, routes, tell_namespace, electing)?;
         let about = About {
             readiness: process.readiness.clone(),
@@ -83,12 +89,12 @@ impl ControlPlane {
                     // who does not take part in the election yet does not begin now; who does releases the lease, so that
                     // another one need not wait for its age
                     source.abort();
-                    let _ = tokio::time::timeout(leader::RELEASE, elected).await;
+                    let _ = timeout(leader::RELEASE, elected).await;
                 });
                 drop((runtime, alive));
             })
             .context("no thread for the control plane")?;
-        Ok(ControlPlane { namespace: Some(namespace), fault, ended, stop: Some(stop), open: Some(open) })
+        Ok(ControlPlane { namespace: Some(namespace), presumed, fault, ended, stop: Some(stop), open: Some(open) })
     }
 
     /// The admin surface may answer. Only the first call counts.
@@ -99,12 +105,17 @@ impl ControlPlane {
         }
     }
 
-    /// The namespace in which a Service without one is looked for.
+    /// The namespace in which a Service without one is looked for. Whoever waits for it keeps clients waiting.
     pub(super) async fn namespace(&mut self) -> anyhow::Result<String> {
         match self.namespace.take() {
-            Some(told) => match told.await {
-                Ok(namespace) => Ok(namespace),
-                Err(_) => Err(self.fault().await),
+            Some(told) => match timeout(NAMED, told).await {
+                Ok(Ok(namespace)) => Ok(namespace),
+                Ok(Err(_)) => Err(self.fault().await),
+                Err(_) => {
+                    let namespace = self.presumed.clone();
+                    info!(namespace, "Goes on without settings for Kubernetes, with the namespace of this pod");
+                    Ok(namespace)
+                }
             },
             None => Err(anyhow::anyhow!("the namespace is told once")),
         }
@@ -121,7 +132,7 @@ impl ControlPlane {
     /// Ends it and waits a moment for that.
     pub(super) async fn stop(mut self) {
         drop(self.stop.take());
-        let _ = tokio::time::timeout(leader::RELEASE + STOP, self.ended).await;
+        let _ = timeout(leader::RELEASE + STOP, self.ended).await;
     }
 }
 

@@ -42,6 +42,17 @@ pub(super) struct Routes {
     pub(super) cloudflare: Writer<CloudflareNetworks>,
 }
 
+impl Routes {
+    /// The namespace in which a Service without one is looked for, as far as can be told without Kubernetes.
+    pub(super) fn presumed_namespace(&self) -> String {
+        let of_config_map = match &self.source {
+            Source::ConfigMap { namespace, .. } => namespace.as_ref(),
+            Source::File(_) => None,
+        };
+        of_config_map.or(self.namespace.as_ref()).cloned().unwrap_or_else(system::namespace)
+    }
+}
+
 /// What feeds the table and the store of certificates.
 pub(super) struct Feed {
     source: Source,

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::Client;
 use crate::support::load::Load;
 use crate::support::peer::Peer;
+use crate::support::process::Process;
 use crate::support::serving::{Starting, ask, place, process, process_without_routes};
 
 const HELLO: &str = "drain: {lameDuck: 60s}\nroutes: [{host: a.test, respond: {status: 200, body: hello}}]";
@@ -182,4 +183,15 @@ fn a_process_that_is_left_alone_while_it_starts_up_does_not_let_clients_wait_for
     // there are no routes, and there never will be
     let answer = ask(addr).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+#[test]
+fn a_pod_without_a_service_account_does_not_let_clients_wait_for_ever() {
+    let addr = place();
+    let environment = [("KUBERNETES_SERVICE_HOST", "127.0.0.1"), ("POD_NAMESPACE", "edge")];
+    let process = Process::start(&["--http", &addr.to_string()], &environment);
+    process.line("Cannot speak to Kubernetes yet, trying again");
+    let answer = ask(addr).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert_eq!(process.line("Goes on without settings for Kubernetes")["namespace"], "edge");
 }
