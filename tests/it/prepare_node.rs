@@ -83,6 +83,23 @@ fn a_folder_of_ours_that_was_opened_to_others_is_closed_again_with_what_is_in_it
 }
 
 #[test]
+fn what_a_run_that_was_cut_off_has_taken_and_not_given_is_given_by_the_next_one() {
+    for mode in [0o777, 0o700] {
+        let node = node();
+        made(&node);
+        fs::write(node.state.join("routes.json"), "kept").unwrap();
+        chown(node.state.join("routes.json"), Some(OURS), Some(OURS)).unwrap();
+        // taken, and perhaps closed
+        chown(&node.state, Some(0), Some(OURS)).unwrap();
+        fs::set_permissions(&node.state, Permissions::from_mode(mode)).unwrap();
+        let (code, said, complaint) = prepare(&node, &[]);
+        assert!(code == Some(0) && said.contains("has mode 0700 and owner 64180:64180"), "{said}{complaint}");
+        assert_eq!(of(&node.state), (OURS, OURS, 0o700));
+        assert!(node.state.join("routes.json").exists());
+    }
+}
+
+#[test]
 fn what_somebody_else_put_in_the_place_is_left_as_it_is_and_named() {
     let target = tempfile::tempdir().unwrap();
     let target_before = of(target.path());
@@ -102,6 +119,9 @@ fn what_somebody_else_put_in_the_place_is_left_as_it_is_and_named() {
             &|at| {
                 fs::create_dir(at).unwrap();
                 fs::write(at.join("passwd"), "root").unwrap();
+                // one of ours beside it makes no difference
+                fs::write(at.join("routes.json"), "kept").unwrap();
+                chown(at.join("routes.json"), Some(OURS), Some(OURS)).unwrap();
             },
             "has something in it, such as \"passwd\"",
         ),

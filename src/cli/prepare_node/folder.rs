@@ -2,12 +2,13 @@
 //!
 //! Root without `CAP_DAC_OVERRIDE` and `CAP_FOWNER` cannot look into the folder of another user, nor change its mode; with
 //! `CAP_CHOWN` it can take the folder, change it, and give it back. All of that is done through one descriptor, so that no
-//! name can come to mean something else in between.
+//! name can come to mean something else in between. Whoever is killed in between leaves a folder of root's with nothing in
+//! it but what is the pod's: the next run finishes that.
 
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
@@ -36,7 +37,7 @@ pub(super) enum Found {
 enum Step {
     /// Make it.
     Make,
-    /// See that nobody's work is in it.
+    /// See that nobody else's work is in it.
     Inspect,
     /// Become its owner, because nobody else may change its mode.
     Take,
@@ -113,7 +114,8 @@ fn plan(found: Found, wanted: Owner, own: u32) -> Result<Vec<Step>, Fault> {
         if owner.uid != own {
             return Err(Fault::Foreign { found: owner.uid, wanted: wanted.uid });
         }
-        // a kubelet makes it empty; anything else is perhaps a folder of the system, by a link that somebody has put there
+        // a kubelet makes it empty, and a run that was cut off may have taken it with what the pod has in it; anything else
+        // is perhaps a folder of the system, by a link that somebody has put there
         steps.push(Step::Inspect);
     }
     let is_open = mode != MODE;
@@ -132,7 +134,7 @@ fn plan(found: Found, wanted: Owner, own: u32) -> Result<Vec<Step>, Fault> {
 fn act(step: Step, folder: &OwnedFd, owner: Owner, own: u32) -> Result<(), Fault> {
     match step {
         Step::Make => Ok(()),
-        Step::Inspect => inspect(folder, own),
+        Step::Inspect => inspect(folder, own, owner.uid),
         Step::Take => chown(folder, own, None).map_err(|reason| Fault::Io { what: "taken over", reason }),
         Step::Close => std::fs::set_permissions(through(folder), PermissionsExt::from_mode(MODE))
             .map_err(|reason| Fault::Io { what: "closed to others", reason }),
@@ -143,12 +145,15 @@ fn act(step: Step, folder: &OwnedFd, owner: Owner, own: u32) -> Result<(), Fault
     }
 }
 
-fn inspect(folder: &OwnedFd, uid: u32) -> Result<(), Fault> {
+fn inspect(folder: &OwnedFd, uid: u32, wanted: u32) -> Result<(), Fault> {
     let unreadable = |reason| Fault::Io { what: "looked into", reason };
-    match std::fs::read_dir(through(folder)).map_err(unreadable)?.next().transpose().map_err(unreadable)? {
-        None => Ok(()),
-        Some(entry) => Err(Fault::Used { uid, entry: entry.file_name().to_string_lossy().into_owned() }),
+    for entry in std::fs::read_dir(through(folder)).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.metadata().map_err(unreadable)?.uid() != wanted {
+            return Err(Fault::Used { uid, entry: entry.file_name().to_string_lossy().into_owned() });
+        }
     }
+    Ok(())
 }
 
 fn chown(folder: &OwnedFd, uid: u32, gid: Option<u32>) -> io::Result<()> {
