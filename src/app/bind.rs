@@ -42,7 +42,7 @@ pub(super) struct Listeners {
     /// `None`: it answers already.
     pub(super) admin: Option<Admin>,
     pub(super) admin_addrs: Vec<SocketAddr>,
-    /// Where a predecessor was asked.
+    /// Where a predecessor was asked, and this process will be.
     pub(super) doors: Vec<(String, OwnedFd)>,
     pub(super) predecessor: Option<Before>,
     /// Of sockets that only the predecessor wanted.
@@ -105,6 +105,7 @@ impl Wanted {
         kept.doors.clear();
         let asked = handover::ask(&self.addrs()).await;
         if matches!(asked, Asked::Nobody) {
+            kept.doors = handover::reserve(&self.addrs());
             return Ok(Again::Kept(kept));
         }
         drop(kept);
@@ -190,6 +191,7 @@ impl Wanted {
     /// Binds what was not given. The inner error is one to be tried again after, the outer one ends the process.
     fn bind(&self, mut given: Given, shared: bool) -> anyhow::Result<Result<(proxy::Bound, Given), BindError>> {
         let clients = std::mem::take(&mut given.clients);
+        given.doors.extend(handover::reserve(&self.addrs()));
         match proxy::Bound::complete(clients, &self.endpoints, self.workers, shared) {
             Ok(clients) => Ok(Ok((clients, given))),
             Err(error) if self.is_pod => Ok(Err(error)),
@@ -278,5 +280,22 @@ impl Admin {
 
     fn bind(&mut self) -> Result<admin::Bound, (SocketAddr, io::Error)> {
         admin::Bound::complete(&mut self.given, &self.wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_before_clients_are_let_in_waits_for_this_process() {
+        let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let endpoints = vec![Endpoint::http(addr)];
+        let readiness = Readiness::new();
+        let wanted = Wanted { endpoints, admin: Vec::new(), workers: 1, is_pod: false, take_over: true, readiness };
+        let listeners = wanted.get().await.unwrap();
+        assert!(matches!(handover::ask(&[addr]).await, Asked::Failed(_)), "somebody is there, and will answer");
+        drop(listeners);
+        assert!(matches!(handover::ask(&[addr]).await, Asked::Nobody));
     }
 }

@@ -1,7 +1,9 @@
-//! The sockets on which processes ask for the listeners of this one. One door: [`Doors`].
+//! The sockets on which processes ask for the listeners of this one. Doors: [`reserve`], before there is anything to ask
+//! for, and [`Doors`].
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::task::Poll;
 
@@ -9,8 +11,9 @@ use tokio::net::UnixListener;
 use tracing::{debug, info, warn};
 
 use super::channel::{Channel, listen};
-use super::message::Kind;
+use super::message::{Kind, name};
 use super::sockets::Stock;
+use crate::lifecycle::own_uid;
 
 /// The names that are to be had, and the sockets of those that are.
 #[derive(Debug)]
@@ -25,6 +28,13 @@ enum Door {
     Open(UnixListener),
     /// Another process answers there.
     Shut(OwnedFd),
+}
+
+/// Names with their sockets, of those that nobody has. To be had before the addresses themselves: whoever asks there waits
+/// for this process, and does not find somebody who listens and cannot be asked.
+pub fn reserve(addrs: &[SocketAddr]) -> Vec<(String, OwnedFd)> {
+    let names = addrs.iter().filter(|addr| addr.port() != 0).map(|addr| name(own_uid(), *addr));
+    names.filter_map(|name| listen(&name).ok().map(|fd| (name, fd))).collect()
 }
 
 impl Doors {

@@ -31,6 +31,7 @@ mod taking;
 
 use tokio::sync::watch;
 
+pub use doors::reserve;
 pub use message::{Kind, name};
 pub use predecessor::{Asked, Predecessor, Session, ask};
 pub use sockets::{Sockets, Stock};
