@@ -51,6 +51,11 @@ pub(super) async fn accept(
     loop {
         let now = *duty.borrow_and_update();
         match now {
+            // the predecessor has left before this was looked at, and nobody else will
+            Duty::Relieved if listener.is_leftover => {
+                take_rest(&worker, &TcpListener::from_std(socket)?, listener).await;
+                return Ok(Left::Relieved);
+            }
             Duty::Relieved => return Ok(Left::Relieved),
             Duty::Standby if worker.is_draining() => return Ok(Left::Closed),
             Duty::Standby => tokio::select! {

@@ -51,6 +51,11 @@ struct Running {
 }
 
 fn on_worker<F: Future>(claim: impl FnOnce(Running) -> F) -> F::Output {
+    on_worker_with(None, claim)
+}
+
+/// With a duty of its own where only a predecessor was to listen.
+fn on_worker_with<F: Future>(leftover: Option<Duty>, claim: impl FnOnce(Running) -> F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     runtime.unwrap().block_on(async {
         let (_writer, setup) = setup(ROUTES);
@@ -58,8 +63,9 @@ fn on_worker<F: Future>(claim: impl FnOnce(Running) -> F) -> F::Output {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
-        let kind = connection::Listener { metric: metrics.listener("test"), tls: false, is_leftover: false };
-        let duty = setup.duty.clone();
+        let (metric, is_leftover) = (metrics.listener("test"), leftover.is_some());
+        let kind = connection::Listener { metric, tls: false, is_leftover };
+        let duty = leftover.map_or_else(|| setup.duty.clone(), |duty| watch::Sender::new(duty).subscribe());
         let worker = Worker::new(setup, Arc::default(), 1);
         let accepting = Rc::new(Notify::new());
         let accept = connection::accept(Rc::clone(&worker), listener, kind, Rc::clone(&accepting), duty);
@@ -92,6 +98,17 @@ async fn get(client: &mut TcpStream) -> bool {
         }
     }
     true
+}
+
+#[test]
+fn who_waits_at_a_leftover_whose_predecessor_has_left_at_first_look_is_let_in() {
+    on_worker_with(Some(Duty::Relieved), async |mut running| {
+        // the accept loop has not run yet
+        let mut client = TcpStream::connect(running.addr).await.unwrap();
+        running.accepts.ended().await.unwrap();
+        assert!(get(&mut client).await);
+        assert!(TcpStream::connect(running.addr).await.is_err());
+    });
 }
 
 #[test]
