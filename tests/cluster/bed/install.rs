@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use super::{Bed, fed, source, until};
+use super::{Bed, NODES, Pod, fed, source, until};
 use crate::cloudflare::{Cloudflare, TOKEN};
 
 /// The host of the seed's story.
@@ -177,9 +177,25 @@ data:
         self.kubectl(&["-n", "gatepost", "annotate", "--overwrite", "daemonset", "gatepost", &note]);
     }
 
-    /// Waits until every node has its pod, of the newest kind.
+    /// Waits until every node has its one pod that stays, ready and of the newest kind. `kubectl rollout status` waits for
+    /// the end of the old pods too, which is `drain.tunnels` a node.
     pub(crate) fn rolled_out(&self) {
-        self.kubectl(&["-n", "gatepost", "rollout", "status", "daemonset/gatepost", "--timeout=120s"]);
+        until("the end of the rolling update", || {
+            let newest = self.newest_revision()?;
+            let pods: Vec<Pod> = self.pods().into_iter().filter(|pod| !pod.is_deleted).collect();
+            let is_new = |pod: &Pod| pod.is_ready && pod.revision == newest;
+            (pods.len() == NODES.len() && pods.iter().all(is_new)).then_some(())
+        });
+    }
+
+    /// The hash of the pods that the DaemonSet is to have; none before its controller has seen its last change.
+    fn newest_revision(&self) -> Option<String> {
+        let generations = "jsonpath={.metadata.generation} {.status.observedGeneration}";
+        let seen = self.kubectl(&["-n", "gatepost", "get", "daemonset", "gatepost", "-o", generations]);
+        seen.split_once(' ').filter(|(now, observed)| now == observed)?;
+        let hashes = "jsonpath={.items[*].metadata.labels.controller-revision-hash}";
+        let revisions = ["-n", "gatepost", "get", "controllerrevisions", "--sort-by=.revision", "-o", hashes];
+        self.kubectl(&revisions).split(' ').next_back().map(str::to_owned)
     }
 }
 

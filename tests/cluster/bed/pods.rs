@@ -14,6 +14,8 @@ pub(crate) struct Pod {
     pub(crate) node: String,
     pub(crate) is_ready: bool,
     pub(crate) is_deleted: bool,
+    /// The hash of the template that it was made from.
+    pub(crate) revision: String,
 }
 
 impl Bed {
@@ -60,6 +62,7 @@ fn pod(pod: &Value) -> Pod {
         uid: text(&pod["metadata"]["uid"]),
         node: text(&pod["spec"]["nodeName"]),
         is_ready: conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True"),
+        revision: text(&pod["metadata"]["labels"]["controller-revision-hash"]),
         is_deleted: !pod["metadata"]["deletionTimestamp"].is_null(),
     }
 }
