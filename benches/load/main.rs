@@ -6,16 +6,17 @@
 
 mod client;
 mod options;
+mod plan;
 mod report;
 mod run;
 mod tally;
-mod transport;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use options::{Options, Plan};
+use options::Options;
+use plan::Plan;
 
 fn main() -> ExitCode {
     let options = Options::parse();

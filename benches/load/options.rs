@@ -1,72 +1,103 @@
-//! What is asked for on the command line, and the plan that is made of it.
+//! What is asked for on the command line.
 //!
-//! One door: [`Plan::of`]. A plan has an end, and its target is this machine unless the user says otherwise.
+//! One door: [`Options`]; [`crate::plan::Plan::of`] decides what can be done together.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use clap::{Args, Parser, ValueEnum};
 
-use crate::transport::Tls;
-
-/// Arrivals of one run at most, so that a slip of the finger has an end too.
-const MOST: u64 = 100_000_000;
+const EXAMPLES: &str = "\
+Examples:
+  Two minutes of 500 requests a second, whatever the answers take
+    load https://www.example.com/ --rate 500 --for 2m
+  The same over 4 connections of HTTP/2 with 32 requests at a time on each
+    load https://www.example.com/ --rate 500 --for 2m --http2 --connections 4 --streams 32
+  One node of a cluster, by its address, with a CA of your own
+    load https://www.example.com/ --connect 192.0.2.7:443 --cacert ca.pem --for 30s
+  A hundred uploads of 1 MiB, one after another on each of 8 connections
+    load http://127.0.0.1:8080/upload --closed --requests 100 --connections 8 --upload 1MiB
+  1,000 WebSockets on which 2,000 messages of 1 KiB a second come back
+    load https://www.example.com/ws --websocket=1KiB --connections 1000 --rate 2000 --for 60s";
 
 /// Sends requests by a clock (open loop), without retries, and tells how long the answers took.
 ///
-/// Latency counts from the moment a request was due, whether or not a connection was free. Exit code 0: every answer
-/// was as asked; 1: some were not, or this program could not keep its schedule; 2: it could not start.
+/// Latency counts from the moment a request was due, whether or not a connection was free. Only the host of the URL, or
+/// the address of --connect, is sent to: redirects are not followed. Exit code 0: every answer was as asked; 1: some were
+/// not, or this program could not keep its schedule; 2: it could not start.
 #[derive(Parser)]
-#[command(name = "load")]
+#[command(name = "load", after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// What to ask for, http:// or https:// (with --cacert). Names under .localhost are this machine.
-    url: String,
+    /// What to ask for, http:// or https://. Names under .localhost are this machine.
+    pub(crate) url: String,
     /// Requests a second.
     #[arg(long, default_value_t = 100, conflicts_with = "closed", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    rate: u64,
+    pub(crate) rate: u64,
     #[command(flatten)]
-    end: End,
+    pub(crate) end: End,
     /// Connections that are open at once.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=50_000))]
-    connections: u32,
+    pub(crate) connections: u32,
     /// Send the next request as soon as an answer is there: for measuring what a request costs, never for latency.
     #[arg(long)]
-    closed: bool,
+    pub(crate) closed: bool,
+    /// Open the connections before the first request is due, so that no latency has a handshake in it.
+    #[arg(long, conflicts_with = "new_connection")]
+    pub(crate) warm: bool,
     /// A new connection for each request.
-    #[arg(long)]
-    new_connection: bool,
+    #[arg(long, conflicts_with_all = ["http2", "websocket"])]
+    pub(crate) new_connection: bool,
     /// Keep the connections open for so long after the last answer.
     #[arg(long, value_parser = duration, conflicts_with = "new_connection")]
-    hold: Option<Duration>,
+    pub(crate) hold: Option<Duration>,
+    /// An answer that takes longer is an error.
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// HTTP/2: agreed on in the handshake of https://, taken for granted with http://.
+    #[arg(long)]
+    pub(crate) http2: bool,
+    /// Requests at once on each connection of HTTP/2.
+    #[arg(long, default_value_t = 1, requires = "http2", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) streams: u32,
+    /// POST a body of this size: 64KiB, 1MiB, 1GiB.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) upload: Option<u64>,
+    /// Make each connection a WebSocket; a request is then a binary message of SIZE that must come back.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "64B",
+        value_parser = size,
+        conflicts_with_all = ["http2", "upload", "expect_status", "expect_size", "expect_body"]
+    )]
+    pub(crate) websocket: Option<u64>,
     /// Another field of the request, `name:value`; may be repeated. `host` replaces the URL's.
     #[arg(long = "header", short = 'H', value_parser = field)]
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// Send the 15 fields that a browser sends.
     #[arg(long)]
-    fifteen: bool,
-    /// Of an https:// URL: the authorities that are believed, a PEM file.
+    pub(crate) fifteen: bool,
+    /// Of an https:// URL: the authorities that are believed in place of the system's, a PEM file.
     #[arg(long, value_name = "FILE")]
-    cacert: Option<PathBuf>,
-    /// Resume sessions on new connections; else every handshake is a full one.
-    #[arg(long, requires = "cacert")]
-    resume: bool,
+    pub(crate) cacert: Option<PathBuf>,
+    /// Of an https:// URL: resume sessions on new connections; else every handshake is a full one.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// Connect here, whatever the URL's host is.
-    #[arg(long)]
-    connect: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) connect: Option<SocketAddr>,
     /// The status every answer must have; without it any from 200 to 399 is fine.
-    #[arg(long)]
-    expect_status: Option<u16>,
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) expect_status: Option<u16>,
     /// The size every body must have.
-    #[arg(long)]
-    expect_size: Option<u64>,
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) expect_size: Option<u64>,
     /// What every body must be.
-    #[arg(long)]
-    expect_body: Option<String>,
-    /// The target is not this machine, and its owner agrees.
-    #[arg(long)]
-    yes_elsewhere: bool,
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) expect_body: Option<String>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -75,13 +106,13 @@ pub(crate) struct Options {
 /// There is no run without an end.
 #[derive(Args)]
 #[group(required = true, multiple = true)]
-struct End {
+pub(crate) struct End {
     /// How long requests are sent: 60s, 500ms, 2m.
-    #[arg(long = "for", value_parser = duration)]
-    duration: Option<Duration>,
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
     /// How many requests are sent.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    requests: Option<u64>,
+    pub(crate) requests: Option<u64>,
 }
 
 /// How the result is printed.
@@ -91,128 +122,6 @@ pub(crate) enum Format {
     Text,
     /// For scripts.
     Json,
-}
-
-/// A run that may begin.
-pub(crate) struct Plan {
-    pub(crate) url: String,
-    pub(crate) target: SocketAddr,
-    /// `None`: in clear.
-    pub(crate) tls: Option<Tls>,
-    /// The bytes of every request.
-    pub(crate) request: Vec<u8>,
-    pub(crate) connections: usize,
-    /// `None`: closed loop.
-    pub(crate) rate: Option<u64>,
-    pub(crate) requests: u64,
-    pub(crate) duration: Option<Duration>,
-    pub(crate) new_connection: bool,
-    pub(crate) hold: Option<Duration>,
-    pub(crate) expect: Expect,
-}
-
-/// What an answer must be.
-pub(crate) struct Expect {
-    pub(crate) status: Option<u16>,
-    pub(crate) size: Option<u64>,
-    pub(crate) body: Option<Vec<u8>>,
-}
-
-impl Plan {
-    /// Resolves the target, builds the request, and finds the end of the run.
-    pub(crate) async fn of(options: Options) -> anyhow::Result<Plan> {
-        let url: http::Uri = options.url.parse().with_context(|| format!("{}: not a URL", options.url))?;
-        let host = url.host().context("the URL names no host")?;
-        let (tls, usual) = match (url.scheme_str(), &options.cacert) {
-            (Some("http"), None) => (None, 80),
-            (Some("https"), Some(authorities)) => (Some(Tls::new(host, authorities, options.resume)?), 443),
-            (Some("https"), None) => bail!("{url}: --cacert names the authorities that are believed"),
-            _ => bail!("{url}: only http://, and https:// with --cacert, can be asked for"),
-        };
-        let targets = match options.connect {
-            Some(target) => vec![target],
-            None => resolve(host, url.port_u16().unwrap_or(usual)).await?,
-        };
-        let target = *targets.first().with_context(|| format!("{host} has no address"))?;
-        if !options.yes_elsewhere && !targets.iter().all(|target| target.ip().to_canonical().is_loopback()) {
-            bail!("{target} is not this machine; say --yes-elsewhere if its owner agrees, or --connect ADDRESS");
-        }
-        let (rate, Options { connections, end, .. }) = ((!options.closed).then_some(options.rate), &options);
-        let by_clock = match (rate, end.duration) {
-            (Some(rate), Some(duration)) => (duration.as_secs_f64() * rate as f64).ceil() as u64,
-            _ => MOST,
-        };
-        Ok(Plan {
-            target,
-            tls,
-            request: request(&url, &options)?,
-            connections: *connections as usize,
-            rate,
-            requests: end.requests.unwrap_or(MOST).min(by_clock).clamp(1, MOST),
-            duration: end.duration,
-            new_connection: options.new_connection,
-            hold: options.hold,
-            expect: Expect {
-                status: options.expect_status,
-                size: options.expect_size,
-                body: options.expect_body.map(String::into_bytes),
-            },
-            url: options.url,
-        })
-    }
-}
-
-async fn resolve(host: &str, port: u16) -> anyhow::Result<Vec<SocketAddr>> {
-    let name = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(ip) = name.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
-    }
-    if name == "localhost" || name.ends_with(".localhost") {
-        return Ok(vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)]);
-    }
-    Ok(tokio::net::lookup_host((name, port)).await.with_context(|| format!("cannot resolve {name}"))?.collect())
-}
-
-/// What a browser of today says about itself, `Host` being the fifteenth.
-const FIFTEEN: [(&str, &str); 14] = [
-    (
-        "user-agent",
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
-    ),
-    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
-    ("accept-encoding", "gzip, deflate, br, zstd"),
-    ("accept-language", "en-GB,en;q=0.9,de;q=0.7"),
-    ("cache-control", "max-age=0"),
-    ("cookie", "session=5f2b8d9c1e7a4f60b3d2; theme=dark; consent=yes"),
-    ("referer", "http://www.example.com/articles/"),
-    ("sec-ch-ua", "\"Chromium\";v=\"140\", \"Not=A?Brand\";v=\"24\""),
-    ("sec-ch-ua-mobile", "?0"),
-    ("sec-ch-ua-platform", "\"Linux\""),
-    ("sec-fetch-dest", "document"),
-    ("sec-fetch-mode", "navigate"),
-    ("sec-fetch-site", "same-origin"),
-    ("upgrade-insecure-requests", "1"),
-];
-
-fn request(url: &http::Uri, options: &Options) -> anyhow::Result<Vec<u8>> {
-    let path = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let named = options.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
-    let host = match (named, url.authority()) {
-        (Some((_, value)), _) => value,
-        (None, Some(authority)) => authority.as_str(),
-        (None, None) => bail!("the URL names no host"),
-    };
-    let mut text = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n");
-    let browser = FIFTEEN.iter().filter(|_| options.fifteen).map(|&(name, value)| (name, value));
-    let given = options.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in browser.chain(given).filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
-        text.extend([name, ": ", value, "\r\n"]);
-    }
-    if options.new_connection {
-        text.push_str("connection: close\r\n");
-    }
-    text.push_str("\r\n");
-    Ok(text.into_bytes())
 }
 
 fn field(text: &str) -> Result<(String, String), String> {
@@ -236,45 +145,67 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
 
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit: u64 = match &text[digits.len()..] {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("a size has a unit: 64B, 64KiB, 1MiB, 1GiB".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a size is a whole number and a unit: 64KiB".to_owned())?;
+    number.checked_mul(unit).filter(|&size| size > 0).ok_or("this is no size".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn plan(arguments: &str) -> anyhow::Result<Plan> {
-        Plan::of(Options::try_parse_from(std::iter::once("load").chain(arguments.split(' ')))?).await
+    fn refusal(arguments: &str) -> Option<String> {
+        Options::try_parse_from(["load"].into_iter().chain(arguments.split(' '))).err().map(|error| error.to_string())
     }
 
-    #[tokio::test]
-    async fn a_run_without_an_end_is_refused() {
-        assert!(plan("http://127.0.0.1/").await.is_err());
-        assert!(plan("http://127.0.0.1/ --closed").await.is_err());
-    }
-
-    #[tokio::test]
-    async fn nobody_elsewhere_is_loaded_by_accident() {
-        for target in ["http://192.0.2.1/", "http://[2001:db8::1]/", "http://127.0.0.1/ --connect 192.0.2.1:80"] {
-            let refused = plan(&format!("{target} --for 1s")).await;
-            assert!(refused.is_err_and(|error| error.to_string().contains("--yes-elsewhere")), "{target}");
+    #[test]
+    fn a_run_without_an_end_or_a_target_is_refused() {
+        for arguments in
+            ["http://127.0.0.1/", "http://127.0.0.1/ --closed", "--for 1s", "--for 1s --connect 127.0.0.1:80"]
+        {
+            assert!(refusal(arguments).is_some(), "{arguments}");
         }
-        for target in ["http://hello.localhost:8080/", "http://[::1]/", "http://a.test/ --connect 127.0.0.1:80"] {
-            assert!(plan(&format!("{target} --for 1s")).await.is_ok(), "{target}");
+    }
+
+    #[test]
+    fn certificates_are_always_checked() {
+        assert!(
+            refusal("https://127.0.0.1/ --for 1s --insecure").is_some_and(|why| why.contains("unexpected argument"))
+        );
+    }
+
+    #[test]
+    fn what_cannot_go_together_is_refused() {
+        for arguments in [
+            "--websocket --http2",
+            "--websocket --upload 1MiB",
+            "--websocket --new-connection",
+            "--websocket --expect-size 64",
+            "--http2 --new-connection",
+            "--streams 4",
+            "--warm --new-connection",
+            "--upload 1",
+            "--upload 0KiB",
+            "--upload 99999999999GiB",
+            "--websocket=64",
+        ] {
+            assert!(refusal(&format!("http://127.0.0.1/ --for 1s {arguments}")).is_some(), "{arguments}");
         }
-        assert!(plan("http://192.0.2.1/ --for 1s --yes-elsewhere").await.is_ok());
     }
 
-    #[tokio::test]
-    async fn the_first_of_two_ends_ends_the_run() {
-        let requests = async |arguments: &str| plan(&format!("http://127.0.0.1/ {arguments}")).await.unwrap().requests;
-        assert_eq!(requests("--rate 500 --for 60s").await, 30_000);
-        assert_eq!(requests("--rate 500 --for 60s --requests 100").await, 100);
-        assert_eq!(requests("--closed --for 60s").await, MOST);
-    }
-
-    #[tokio::test]
-    async fn a_browser_sends_fifteen_fields_and_a_given_host_replaces_that_of_the_url() {
-        let plan = plan("http://127.0.0.1/x?y=1 --requests 1 --fifteen --header host:www.example.com").await.unwrap();
-        let text = String::from_utf8(plan.request).unwrap();
-        assert!(text.starts_with("GET /x?y=1 HTTP/1.1\r\nhost: www.example.com\r\n"), "{text}");
-        assert_eq!(text.lines().filter(|line| line.contains(": ")).count(), 15);
+    #[test]
+    fn a_size_has_a_unit_and_a_websocket_s_has_64_bytes_unless_said_otherwise() {
+        let parse = |words: &str| Options::try_parse_from(["load"].into_iter().chain(words.split(' '))).unwrap();
+        assert_eq!(parse("--websocket http://127.0.0.1/ --for 1s").websocket, Some(64));
+        assert_eq!(parse("--websocket=4KiB http://127.0.0.1/ --for 1s").websocket, Some(4096));
+        assert_eq!(parse("http://127.0.0.1/ --for 1s --upload 2GiB").upload, Some(2 << 30));
     }
 }

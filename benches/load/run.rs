@@ -8,13 +8,14 @@ use std::io::{IsTerminal, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::LocalSet;
 
 use crate::client::Client;
-use crate::options::Plan;
+use crate::plan::Plan;
 use crate::report::{self, Report};
-use crate::tally::Tally;
+use crate::tally::{Failure, Tally};
 
 /// Arrivals that wake up later than this were not sent by the clock.
 const LATE: Duration = Duration::from_millis(10);
@@ -32,18 +33,20 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Report> {
     let tally = RefCell::new(Tally::new()?);
     let run: &'static Run = Box::leak(Box::new(Run { plan, tally, arrivals: Mutex::new(arrivals) }));
     let plan = &run.plan;
+    let local = LocalSet::new();
+    let mut clients = Client::all(plan);
+    local.run_until(prepare(plan, &mut clients)).await?;
+    run.tally.borrow_mut().opened = clients.iter_mut().map(Client::take_opened).sum();
     let (start, cpu) = (Instant::now(), report::own_cpu());
     let late = plan.rate.map(|rate| {
         let requests = plan.requests;
         std::thread::spawn(move || keep_clock(start, rate, requests, &send))
     });
-    let local = LocalSet::new();
     let (answered, mut all_answered) = mpsc::channel::<()>(1);
     let leave = Rc::new(tokio::sync::Notify::new());
-    for place in 0..plan.connections as u64 {
+    for (place, mut client) in (0..).zip(clients) {
         let (answered, leave) = (answered.clone(), Rc::clone(&leave));
         local.spawn_local(async move {
-            let mut client = Client::new(plan);
             if plan.rate.is_some() {
                 by_clock(run, &mut client).await;
             } else {
@@ -87,6 +90,17 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Report> {
     Ok(Report::new(plan, tally, end.duration_since(start), own_cpu.saturating_sub(cpu), late))
 }
 
+/// Opens what must be open before the clock starts. A connection that fails is opened again, and counted, when its
+/// first request is due; but a server without HTTP/2 has nothing that could be measured.
+async fn prepare(plan: &'static Plan, clients: &mut [Client<'static>]) -> anyhow::Result<()> {
+    let first = if plan.warm { clients.len() } else { usize::from(plan.streams.is_some()) };
+    for client in &mut clients[..first] {
+        let opened = client.open().await;
+        ensure!(opened != Err(Failure::Version), "{} at {}: does not agree to HTTP/2", plan.url, plan.target);
+    }
+    Ok(())
+}
+
 /// Hands out every arrival at its time. Returns how many were late by more than [`LATE`] by the fault of this machine.
 fn keep_clock(start: Instant, rate: u64, requests: u64, arrivals: &mpsc::UnboundedSender<Instant>) -> u64 {
     let mut late = 0;
@@ -112,8 +126,9 @@ async fn by_clock(run: &'static Run, client: &mut Client<'_>) {
 }
 
 async fn in_turn(run: &'static Run, client: &mut Client<'_>, place: u64, start: Instant) {
-    let Plan { requests, connections, duration, .. } = &run.plan;
-    let mine = requests / *connections as u64 + u64::from(place < requests % *connections as u64);
+    let Plan { requests, duration, .. } = &run.plan;
+    let places = run.plan.places() as u64;
+    let mine = requests / places + u64::from(place < requests % places);
     for _ in 0..mine {
         let now = Instant::now();
         if duration.is_some_and(|duration| now.duration_since(start) >= duration) {

@@ -15,28 +15,31 @@ pub(crate) enum Failure {
     Connect,
     /// No TLS.
     Handshake,
-    /// The connection was reset.
+    /// The handshake did not agree on HTTP/2.
+    Version,
+    /// The connection was reset, or the stream.
     Reset,
     /// The connection ended before the answer's first byte.
     Closed,
     /// It ended within the answer.
     Short,
-    /// The answer is not HTTP/1.1.
+    /// The answer is not as HTTP or WebSocket has it.
     Malformed,
     /// Another status.
     Status,
     /// Another body.
     Body,
-    /// More than five seconds.
+    /// It took longer than was waited for.
     Slow,
 }
 
 impl Failure {
     /// Every kind with its name in the report.
-    pub(crate) const ALL: [(Failure, &str); 10] = [
+    pub(crate) const ALL: [(Failure, &str); 11] = [
         (Failure::Refused, "refused"),
         (Failure::Connect, "connect"),
         (Failure::Handshake, "handshake"),
+        (Failure::Version, "version"),
         (Failure::Reset, "reset"),
         (Failure::Closed, "closed"),
         (Failure::Short, "short"),
@@ -61,7 +64,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new() -> anyhow::Result<Tally> {
-        // 1 µs to 10 minutes, three digits: a stalled open loop has latencies far above the five seconds of an answer
+        // 1 µs to 10 minutes, three digits: a stalled open loop has latencies far above what is waited for one answer
         let latency = Histogram::new_with_bounds(1, 600_000_000, 3)?;
         Ok(Tally { sent: 0, good: 0, body_bytes: 0, opened: 0, latency, failures: [0; Failure::ALL.len()] })
     }

@@ -14,7 +14,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::bed::{Bed, LOAD_HOST, NODES};
 use crate::client::Client;
-use crate::options::{Options, Plan};
+use crate::options::Options;
+use crate::plan::Plan;
 use crate::tally::Failure;
 use crate::{download, websocket};
 
@@ -231,7 +232,7 @@ async fn plan(node: &str, authority: &str, place: usize) -> Plan {
     let (scheme, port) = if secure { ("https", 443) } else { ("http", 80) };
     let url = format!("{scheme}://{LOAD_HOST}/load");
     let connect = format!("{}:{port}", Bed::address(node));
-    let mut words = vec!["load", &url, "--connect", &connect, "--requests", "1", "--yes-elsewhere"];
+    let mut words = vec!["load", &url, "--connect", &connect, "--requests", "1"];
     words.extend(["--expect-status", "200"]);
     if secure {
         words.extend(["--cacert", authority]);

@@ -7,8 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, and says where")]
 
 mod bed;
-#[path = "../../benches/load/client.rs"]
-#[allow(dead_code, reason = "here nothing is measured")]
+#[path = "../../benches/load/client/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "here nothing is measured")]
 mod client;
 mod cloudflare;
 mod download;
@@ -16,13 +16,14 @@ mod load;
 #[path = "../../benches/load/options.rs"]
 #[allow(dead_code, reason = "here nothing is measured")]
 mod options;
+#[path = "../../benches/load/plan/mod.rs"]
+#[allow(dead_code, reason = "here nothing is measured")]
+mod plan;
 mod scenarios;
 mod table;
 #[path = "../../benches/load/tally.rs"]
 #[allow(dead_code, reason = "here nothing is measured")]
 mod tally;
-#[path = "../../benches/load/transport.rs"]
-mod transport;
 mod websocket;
 
 use std::any::Any;

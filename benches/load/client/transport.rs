@@ -3,11 +3,13 @@
 //! One door: [`Transport::connect`].
 
 use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -20,29 +22,31 @@ use tokio_rustls::client::TlsStream;
 use crate::tally::Failure;
 
 /// A connection.
-pub(crate) enum Transport {
+pub(super) enum Transport {
     Clear(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// How handshakes are made.
 pub(crate) struct Tls {
-    pub(crate) config: Arc<ClientConfig>,
-    pub(crate) name: ServerName<'static>,
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
 }
 
 impl Tls {
-    /// Believes the authorities of a PEM file. Without `resume` every handshake is a full one.
-    pub(crate) fn new(name: &str, authorities: &std::path::Path, resume: bool) -> anyhow::Result<Tls> {
-        let mut roots = RootCertStore::empty();
-        let file = || format!("{}: no certificates can be read from it", authorities.display());
-        for authority in CertificateDer::pem_file_iter(authorities).with_context(file)? {
-            roots.add(authority.with_context(file)?).with_context(file)?;
-        }
+    /// Believes the authorities of a PEM file, or those of the system. Without `resume` every handshake is a full one.
+    pub(crate) fn new(name: &str, authorities: Option<&Path>, resume: bool, http2: bool) -> anyhow::Result<Tls> {
+        let roots = match authorities {
+            Some(file) => named(file)?,
+            None => trusted()?,
+        };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let name = name.trim_start_matches('[').trim_end_matches(']');
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // a server that has only HTTP/1.1 can say so
+        let spoken: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+        config.alpn_protocols = spoken.iter().map(|protocol| protocol.to_vec()).collect();
         if !resume {
             config.resumption = Resumption::disabled();
         }
@@ -50,9 +54,25 @@ impl Tls {
     }
 }
 
+fn named(file: &Path) -> anyhow::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let unread = || format!("{}: no certificates can be read from it", file.display());
+    for authority in CertificateDer::pem_file_iter(file).with_context(unread)? {
+        roots.add(authority.with_context(unread)?).with_context(unread)?;
+    }
+    Ok(roots)
+}
+
+fn trusted() -> anyhow::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    ensure!(!roots.is_empty(), "this system trusts no certificate authority: --cacert FILE names one");
+    Ok(roots)
+}
+
 impl Transport {
     /// Connects, and shakes hands where that is asked for.
-    pub(crate) async fn connect(target: std::net::SocketAddr, tls: Option<&Tls>) -> Result<Transport, Failure> {
+    pub(super) async fn connect(target: SocketAddr, tls: Option<&Tls>) -> Result<Transport, Failure> {
         let socket = TcpStream::connect(target).await.map_err(|error| match error.kind() {
             io::ErrorKind::ConnectionRefused => Failure::Refused,
             io::ErrorKind::ConnectionReset => Failure::Reset,
@@ -64,8 +84,16 @@ impl Transport {
         shaken.map(|stream| Transport::Tls(Box::new(stream))).map_err(|_| Failure::Handshake)
     }
 
+    /// Agreed in the handshake; in clear there is none, and the user knows.
+    pub(super) fn speaks_http2(&self) -> bool {
+        match self {
+            Transport::Clear(_) => true,
+            Transport::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
     /// Nothing to read, no end and no error. Costs no system call while the socket is quiet.
-    pub(crate) fn is_quiet(&mut self) -> bool {
+    pub(super) fn is_quiet(&mut self) -> bool {
         match self {
             Transport::Clear(socket) => {
                 matches!(socket.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
