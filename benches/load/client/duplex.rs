@@ -8,11 +8,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use gatepost::message::{Head, Limits};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Transport;
 use crate::tally::Failure;
 
+/// Of an answer's head.
+const LIMITS: Limits = Limits { bytes: 64 * 1024, fields: 100 };
 /// What a connection's first read has room for; thousands of them may be open.
 const LEAST: usize = 4 * 1024;
 /// What a read has room for once one was full.
@@ -76,9 +79,40 @@ impl Inbox {
         self.filled == 0
     }
 
+    /// What has come is of no use any more.
+    pub(super) fn clear(&mut self) {
+        self.filled = 0;
+    }
+
     pub(super) fn drop_front(&mut self, n: usize) {
         self.bytes.copy_within(n..self.filled, 0);
         self.filled -= n;
+    }
+
+    /// Reads the next head, an interim one too.
+    pub(super) async fn head(
+        &mut self,
+        head: &mut Head,
+        socket: &mut Transport,
+        sending: &mut Sending<'_>,
+    ) -> Result<(), Failure> {
+        loop {
+            let parsed = head.parse_response(self.data(), 0, LIMITS);
+            if let Some(n) = parsed.map_err(|_| Failure::Malformed)? {
+                self.drop_front(n);
+                return Ok(());
+            }
+            self.more(socket, sending).await?;
+        }
+    }
+
+    /// As [`Self::fill`], where the end is an error.
+    pub(super) async fn more(&mut self, socket: &mut Transport, sending: &mut Sending<'_>) -> Result<(), Failure> {
+        match self.fill(socket, sending).await? {
+            0 if self.is_empty() => Err(Failure::Closed),
+            0 => Err(Failure::Short),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what is there, or waits for it; sends while it waits. Returns how much came: 0 is the end.

@@ -3,14 +3,12 @@
 //! A kept connection that the server has closed before the request is sent is replaced, as any client does; one that
 //! dies after that is an error.
 
-use gatepost::message::{BodyReader, Head, Limits, Method, Read};
+use gatepost::message::{BodyReader, Head, Method, Read};
 
 use super::duplex::{Inbox, Sending};
 use super::{Answer, Transport};
 use crate::plan::{Plan, Work};
 use crate::tally::Failure;
-
-pub(super) const LIMITS: Limits = Limits { bytes: 64 * 1024, fields: 100 };
 
 /// A place for one connection at a time.
 pub(super) struct Connection<'p> {
@@ -31,10 +29,6 @@ impl<'p> Connection<'p> {
         self.inbox = Inbox::default();
     }
 
-    pub(super) fn close(&mut self) {
-        self.socket = None;
-    }
-
     pub(super) async fn open(&mut self) -> Result<(), Failure> {
         let socket = self.connect().await?;
         self.socket = Some(socket);
@@ -53,28 +47,25 @@ impl<'p> Connection<'p> {
             Some(kept) => kept,
             None => self.connect().await?,
         };
-        self.inbox.drop_front(self.inbox.data().len());
+        self.inbox.clear();
         let mut sending = match &self.plan.work {
             Work::Upload { size, piece } => Sending::new(&self.plan.request.bytes, piece, *size),
             _ => Sending::new(&self.plan.request.bytes, &[], 0),
         };
         loop {
-            let answer = self.head.parse_response(self.inbox.data(), 0, LIMITS);
-            if let Some(n) = answer.map_err(|_| Failure::Malformed)? {
-                self.inbox.drop_front(n);
-                if self.head.status() >= 200 {
-                    break;
-                }
-            } else if self.inbox.fill(&mut socket, &mut sending).await? == 0 {
-                return Err(if self.inbox.is_empty() { Failure::Closed } else { Failure::Short });
+            self.inbox.head(&mut self.head, &mut socket, &mut sending).await?;
+            if self.head.status() >= 200 {
+                break;
             }
         }
         let mut answer = Answer::new(&self.plan.expect, self.head.status());
         self.body(&mut socket, &mut sending, &mut answer).await?;
-        if !self.head.wants_close() && self.inbox.is_empty() && sending.is_done() {
+        let judged = answer.judged();
+        let is_kept = judged.is_ok() && !self.plan.new_connection && !self.head.wants_close();
+        if is_kept && self.inbox.is_empty() && sending.is_done() {
             self.socket = Some(socket);
         }
-        answer.judged()
+        judged
     }
 
     /// Reads the body to its end. An error: it did not come whole.

@@ -73,14 +73,8 @@ impl<'p> Client<'p> {
                 On::WebSocket(connection) => connection.exchange().await,
             }
         };
-        let asked = tokio::time::timeout(self.plan.timeout, asking).await.unwrap_or(Err(Failure::Slow));
-        match &mut self.on {
-            On::Http1(connection) if asked.is_err() || self.plan.new_connection => connection.close(),
-            On::WebSocket(connection) if asked.is_err() => connection.close(),
-            // of HTTP/2 only the stream is lost
-            _ => {}
-        }
-        asked
+        // dropped in between it takes its connection with it; of HTTP/2 only the stream
+        tokio::time::timeout(self.plan.timeout, asking).await.unwrap_or(Err(Failure::Slow))
     }
 
     /// How many connections were opened since this was last asked.

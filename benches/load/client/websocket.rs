@@ -14,7 +14,6 @@ use tokio::io::AsyncWriteExt;
 use self::frame::Header;
 use super::Transport;
 use super::duplex::{Inbox, Sending};
-use super::http1::LIMITS;
 use crate::plan::Plan;
 use crate::tally::Failure;
 
@@ -42,10 +41,6 @@ impl<'p> Connection<'p> {
         (self.inbox, self.frame) = (Inbox::default(), Vec::new());
     }
 
-    pub(super) fn close(&mut self) {
-        self.socket = None;
-    }
-
     pub(super) async fn open(&mut self) -> Result<(), Failure> {
         let socket = self.connect().await?;
         self.socket = Some(socket);
@@ -58,29 +53,19 @@ impl<'p> Connection<'p> {
             None => self.connect().await?,
         };
         let frame = std::mem::take(&mut self.frame);
-        let echoed = self.echo(&mut socket, &frame).await;
-        self.frame = frame;
-        self.socket = Some(socket);
-        echoed
+        let echoed = self.echo(&mut socket, &frame).await?;
+        (self.frame, self.socket) = (frame, Some(socket));
+        Ok(echoed)
     }
 
     async fn connect(&mut self) -> Result<Transport, Failure> {
         self.opened += 1;
-        self.inbox.drop_front(self.inbox.data().len());
+        self.inbox.clear();
         let mut socket = Transport::connect(self.plan.target, self.plan.tls.as_ref()).await?;
         let key = BASE64_STANDARD.encode(random::<16>()?);
         let request = [&self.plan.request.bytes, key.as_bytes(), b"\r\n\r\n"].concat();
         let (mut sending, mut head) = (Sending::new(&request, &[], 0), Head::new());
-        let n = loop {
-            let answer = head.parse_response(self.inbox.data(), 0, LIMITS);
-            if let Some(n) = answer.map_err(|_| Failure::Malformed)? {
-                break n;
-            }
-            if self.inbox.fill(&mut socket, &mut sending).await? == 0 {
-                return Err(if self.inbox.is_empty() { Failure::Closed } else { Failure::Short });
-            }
-        };
-        self.inbox.drop_front(n);
+        self.inbox.head(&mut head, &mut socket, &mut sending).await?;
         if head.status() != 101 {
             return Err(Failure::Status);
         }
@@ -115,7 +100,7 @@ impl<'p> Connection<'p> {
                     self.inbox.drop_front(n);
                     break header;
                 }
-                self.more(socket, &mut sending).await?;
+                self.inbox.more(socket, &mut sending).await?;
             };
             if header.mask.is_some() {
                 return Err(Failure::Malformed);
@@ -155,7 +140,7 @@ impl<'p> Connection<'p> {
     ) -> Result<&'w [u8], Failure> {
         while left > 0 {
             if self.inbox.is_empty() {
-                self.more(socket, sending).await?;
+                self.inbox.more(socket, sending).await?;
             }
             let data = self.inbox.data();
             let len = usize::try_from(left).map_or(data.len(), |left| left.min(data.len()));
@@ -173,19 +158,11 @@ impl<'p> Connection<'p> {
         sending: &mut Sending<'_>,
     ) -> Result<Vec<u8>, Failure> {
         while self.inbox.data().len() < len {
-            self.more(socket, sending).await?;
+            self.inbox.more(socket, sending).await?;
         }
         let payload = self.inbox.data()[..len].to_vec();
         self.inbox.drop_front(len);
         Ok(payload)
-    }
-
-    async fn more(&mut self, socket: &mut Transport, sending: &mut Sending<'_>) -> Result<(), Failure> {
-        match self.inbox.fill(socket, sending).await? {
-            0 if self.inbox.is_empty() => Err(Failure::Closed),
-            0 => Err(Failure::Short),
-            _ => Ok(()),
-        }
     }
 }
 
