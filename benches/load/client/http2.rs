@@ -3,13 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use gatepost::wire::LocalExecutor;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -87,7 +87,7 @@ impl<'p> Stream<'p> {
         if !socket.speaks_http2() {
             return Err(Failure::Version);
         }
-        let (sender, connection) = Builder::new(Local)
+        let (sender, connection) = Builder::new(LocalExecutor)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(TokioIo::new(socket))
@@ -140,15 +140,5 @@ impl http_body::Body for Pieces {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
-    }
-}
-
-/// Everything runs on the one thread.
-#[derive(Clone)]
-struct Local;
-
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
     }
 }
