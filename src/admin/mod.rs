@@ -1,7 +1,8 @@
 //! What the process tells about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/status`. Read-only.
 //!
 //! Doors: [`Bound::bind`], then [`Bound::run`] on the control plane's runtime. `answer` has every rule of who may read
-//! what. An address of a predecessor that is none of this process's is answered too, until that one has ended. [`probe`] tells the same to a kubelet, for this pod alone.
+//! what. An address of a predecessor that is none of this process's is answered too, until that one has ended. [`probe`]
+//! tells the same to a kubelet, for this pod alone.
 
 mod answer;
 pub mod probe;
