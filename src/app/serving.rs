@@ -12,7 +12,7 @@ use super::control_plane::ControlPlane;
 use super::starting::{LISTENERS, open_admin};
 use super::{Ending, Process};
 use crate::lifecycle::handover::{Desk, Kind, Succession, name};
-use crate::lifecycle::{Ended, Farewell, Open, Signals, Times, own_uid};
+use crate::lifecycle::{Ended, Farewell, Open, Signals, Times};
 use crate::published::Reader;
 use crate::routing::RouteTable;
 use crate::{config, proxy, telemetry};
@@ -61,7 +61,7 @@ impl Serving {
             // a demo is over at once, and nobody waits for it
             Ending::AtOnce => Succession::none(),
             Ending::Orderly => {
-                let names = endpoints.iter().map(|endpoint| name(own_uid(), endpoint.addr));
+                let names = endpoints.iter().map(|endpoint| name(endpoint.addr));
                 let duty = process.lifecycle.duty().clone();
                 let (desk, succession) =
                     Desk::new(process.stock.clone(), names, listeners.doors, duty, predecessor.clone());

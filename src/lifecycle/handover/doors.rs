@@ -11,7 +11,7 @@ use tokio::net::UnixListener;
 use tracing::{debug, info, warn};
 
 use super::channel::{Channel, listen};
-use super::message::{Kind, name};
+use super::message::Kind;
 use super::sockets::Stock;
 use crate::lifecycle::own_uid;
 
@@ -30,10 +30,16 @@ enum Door {
     Shut(OwnedFd),
 }
 
+/// What a process of this user whose client address is `addr` is asked at. It has the uid, so that nobody else's process is
+/// asked by mistake; who really answers is told by the kernel.
+pub fn name(addr: SocketAddr) -> String {
+    format!("gatepost/{}/{addr}", own_uid())
+}
+
 /// Names with their sockets, of those that nobody has. To be had before the addresses themselves: whoever asks there waits
 /// for this process, and does not find somebody who listens and cannot be asked.
 pub fn reserve(addrs: &[SocketAddr]) -> Vec<(String, OwnedFd)> {
-    let names = addrs.iter().filter(|addr| addr.port() != 0).map(|addr| name(own_uid(), *addr));
+    let names = addrs.iter().filter(|addr| addr.port() != 0).map(|addr| name(*addr));
     names.filter_map(|name| listen(&name).ok().map(|fd| (name, fd))).collect()
 }
 

@@ -4,8 +4,6 @@
 //! [`PROTOCOL`] is the major number: another one is refused. Within it a newer process may say more, and whoever does not
 //! know a field or a message goes on as if it had not been said.
 
-use std::net::SocketAddr;
-
 use serde::{Deserialize, Serialize};
 
 /// Which protocol this is.
@@ -135,12 +133,6 @@ impl Message {
         // strings, numbers and lists of them can always be written
         serde_json::to_vec(self).unwrap_or_default()
     }
-}
-
-/// What a process whose client address is `addr` is asked at. It has the uid, so that nobody else's process is asked by
-/// mistake; who really answers is told by the kernel.
-pub fn name(uid: u32, addr: SocketAddr) -> String {
-    format!("gatepost/{uid}/{addr}")
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ mod taking;
 
 use tokio::sync::watch;
 
-pub use doors::reserve;
-pub use message::{Kind, name};
+pub use doors::{name, reserve};
+pub use message::Kind;
 pub use predecessor::{Asked, Predecessor, Session, ask};
 pub use sockets::{Sockets, Stock};
 pub use succession::{Succession, Successor};

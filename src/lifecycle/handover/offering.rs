@@ -88,12 +88,6 @@ impl Offering {
         Offering { state: State::Offered, began: now, heard: now }
     }
 
-    /// Whether the new process accepts in place of this one.
-    #[cfg(test)]
-    fn is_standby(&self) -> bool {
-        matches!(self.state, State::Standby { .. })
-    }
-
     /// When [`Event::Tick`] is due, if nothing happens before.
     pub(super) fn due(&self) -> Option<Instant> {
         self.patience().map(|patience| self.heard + patience)

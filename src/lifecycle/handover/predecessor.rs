@@ -11,11 +11,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::channel::{Broken, Channel, Packet};
-use super::message::{Kind, Listener, Message, PROTOCOL, SOCKETS, name};
+use super::doors::name;
+use super::message::{Kind, Listener, Message, PROTOCOL, SOCKETS};
 use super::sockets::{Sockets, check};
 use super::successor::until;
 use super::taking::{Action, Event, Standing, Taking};
-use crate::lifecycle::{Readiness, is_trusted, own_uid};
+use crate::lifecycle::{Readiness, is_trusted};
 
 /// For each answer of the old process.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -76,7 +77,7 @@ enum Answer {
 async fn ask_once(wanted: &[SocketAddr]) -> Answer {
     let mut failed = None;
     for addr in wanted.iter().copied().filter(|addr| addr.port() != 0).flat_map(places) {
-        let name = name(own_uid(), addr);
+        let name = name(addr);
         let why = match Channel::connect(&name) {
             Ok(channel) => match greet(channel).await {
                 Ok(answer) => return answer,

@@ -20,7 +20,7 @@ impl Clock {
     fn standby() -> Clock {
         let mut clock = Clock::offered();
         assert_eq!(clock.hear(Message::Accepting), [Action::Yield, Action::Send(Message::Yielded)]);
-        assert!(clock.offering.is_standby());
+        assert!(matches!(clock.offering.state, State::Standby { .. }));
         clock
     }
 
