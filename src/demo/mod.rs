@@ -6,7 +6,6 @@ mod apps;
 mod certificate;
 pub mod cloudflare;
 mod dns;
-mod sha1;
 mod websocket;
 
 use std::fmt::Write;

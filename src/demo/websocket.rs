@@ -2,10 +2,11 @@
 
 use std::io;
 
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-
-use super::sha1::{base64, sha1};
 
 /// Largest frame that is taken.
 const FRAME: u64 = 1024 * 1024;
@@ -24,9 +25,11 @@ pub(super) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
     if !has("connection", "upgrade") || !has("upgrade", "websocket") || !has("sec-websocket-version", "13") {
         return None;
     }
-    let mut text = key.as_bytes().to_vec();
-    text.extend_from_slice(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    HeaderValue::from_str(&base64(&sha1(&text))).ok()
+    // no secret rests on it (4.2.2)
+    let mut sha1 = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+    sha1.update(key.as_bytes());
+    sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    HeaderValue::from_str(&BASE64_STANDARD.encode(sha1.finish())).ok()
 }
 
 /// Says every message back, frame by frame, until the other side closes.
