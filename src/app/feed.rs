@@ -19,7 +19,7 @@ use crate::certs::{Store, Tickets};
 use crate::config::CloudflareNetworks;
 use crate::control::{self, Applier, Certificates, ConfigMapName, InCluster, Kubernetes, Patience, SecretDir, leader};
 use crate::dns::Node;
-use crate::lifecycle::{Condition, Leadership, Right, Stage};
+use crate::lifecycle::{Condition, Leadership, Readiness, Right, Stage};
 use crate::published::Writer;
 use crate::routing::RouteTable;
 use crate::telemetry;
@@ -64,6 +64,7 @@ pub(super) struct Feed {
     certificates_ready: Condition,
     kept: Option<SecretDir>,
     stage: watch::Receiver<Stage>,
+    readiness: Readiness,
     metrics: Arc<Metrics>,
     dns: DnsSettings,
     machine: Option<Node>,
@@ -101,6 +102,7 @@ impl Feed {
             certificates_ready,
             kept,
             stage: process.lifecycle.stage(),
+            readiness: process.readiness.clone(),
             metrics: process.metrics.clone(),
             dns: routes.dns,
             machine: routes.machine,
@@ -121,6 +123,7 @@ impl Feed {
             certificates_ready,
             kept,
             stage,
+            readiness,
             metrics,
             dns,
             machine,
@@ -193,6 +196,7 @@ impl Feed {
                     node: system::node(),
                     generations: applier.generations(),
                     stage,
+                    readiness,
                     networks: tell_networks,
                 })));
                 let name = ConfigMapName { namespace: of_config_map, name };

@@ -17,7 +17,7 @@ use super::secrets::Secrets;
 use super::status::{self, Node, Others};
 use super::{Kubernetes, Section, tickets};
 use crate::certs::{Store, Tickets};
-use crate::lifecycle::Stage;
+use crate::lifecycle::{Readiness, Stage};
 
 /// Findings that wait for the ConfigMap to be known, and for room among the Events.
 const UNTOLD: usize = 1024;
@@ -52,15 +52,17 @@ pub struct InCluster {
     pub generations: watch::Receiver<u64>,
     /// Where the process stands.
     pub stage: watch::Receiver<Stage>,
+    /// Before it has been ready it tells other nodes nothing.
+    pub readiness: Readiness,
     /// Is told the networks of Cloudflare, as the leader has written them for all nodes; `None`: it has not.
     pub networks: watch::Sender<Option<String>>,
 }
 
 impl Cluster {
     pub(super) fn new(told: InCluster, tickets: Arc<Tickets>) -> Cluster {
-        let InCluster { kubernetes, kept, node, generations, stage, networks } = told;
+        let InCluster { kubernetes, kept, node, generations, stage, readiness, networks } = told;
         let (events, writer) = events::channel(kubernetes.client.clone());
-        let (others, board) = status::channel(kubernetes.clone(), node, generations, stage, networks);
+        let (others, board) = status::channel(kubernetes.clone(), node, generations, (stage, readiness), networks);
         let tickets = tickets::shared(kubernetes.clone(), tickets);
         let (begin, begun) = oneshot::channel();
         let with_others = async move {

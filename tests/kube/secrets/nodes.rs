@@ -1,5 +1,7 @@
 //! What nodes tell one another: keys of session tickets, and what each has loaded.
 
+use std::time::Duration;
+
 use super::*;
 
 impl Namespace {
@@ -206,4 +208,29 @@ async fn a_host_is_sent_to_https_once_every_node_has_its_certificate() {
     assert_eq!(gatepost.client().get(HOST, "/").unwrap().status, 308);
     let (status, said) = gatepost.terminate();
     assert!(status.success(), "{said}");
+}
+
+#[tokio::test]
+async fn a_process_that_is_not_ready_says_nothing_of_its_certificates() {
+    let _shared = shared();
+    let namespace = Namespace::without_role("secret-first-word").await;
+    for mut object in manifests("deploy/base/rbac.yaml").into_iter().chain(manifests("deploy/base/state.yaml")) {
+        if object["kind"] == "Role" {
+            object["rules"].as_array_mut().unwrap().retain(|rule| rule["resources"][0] != "secrets");
+        }
+        namespace.apply(object).await;
+    }
+    namespace.certificate("web", &Certificate::of(HOST)).await;
+    namespace.write(&routes("web")).await;
+    let process = Gatepost::start_with(&namespace, &[], &[("NODE_NAME", "node")]);
+    process.applied(1);
+    process.line("about tickets", |line| is(line, "Keys of session tickets are not shared"));
+    // a word would come within a fraction of that
+    let word = tokio::time::timeout(Duration::from_secs(2), namespace.status(&["node"], |_| true)).await;
+    assert!(word.is_err(), "{word:?}");
+    namespace.grant().await;
+    process.ready();
+    let empty = format!("{:016x}", gatepost::certs::Store::default().digest());
+    let word = namespace.status(&["node"], |_| true).await;
+    assert!(word[0]["certificates"] != empty, "{word:?}");
 }
