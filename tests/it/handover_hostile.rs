@@ -141,6 +141,23 @@ fn who_asks_while_another_one_starts_up_waits_for_it() {
 }
 
 #[test]
+fn who_waits_is_held_until_the_process_that_serves_dies() {
+    let addr = place();
+    let first = hello(addr).serving();
+    let (_peer, _offer, fds) = Peer::asks(addr);
+    let waiting = [(); 2].map(|()| {
+        let peer = Peer::connects(addr);
+        peer.says(json!({"type": "ask", "protocol": 1}));
+        assert_eq!(peer.hears().unwrap()["type"], "wait");
+        peer
+    });
+    // when the second was answered, the first had been long ago
+    assert!(waiting[0].is_held());
+    drop((first, fds));
+    assert!(waiting.iter().all(|peer| peer.hears().is_none()));
+}
+
+#[test]
 fn another_user_gets_no_word() {
     let addr = place();
     let first = hello(addr).serving();

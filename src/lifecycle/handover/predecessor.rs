@@ -24,8 +24,10 @@ const ANSWER: Duration = Duration::from_secs(5);
 const ANSWERS: Duration = Duration::from_secs(10);
 /// For all of an old process's "not now".
 const WAIT: Duration = Duration::from_secs(15);
-/// Between two times of asking.
+/// Between two times of asking, while that process lives.
 const AGAIN: Duration = Duration::from_millis(500);
+/// The same where it hangs up: it may do so each time.
+const SOON: Duration = Duration::from_millis(10);
 
 /// What came of asking.
 #[derive(Debug)]
@@ -60,10 +62,11 @@ pub async fn ask(wanted: &[SocketAddr]) -> Asked {
     loop {
         match ask_once(wanted).await {
             Answer::Final(asked) => return asked,
-            Answer::Wait(why) if Instant::now() + AGAIN >= end => return Asked::Failed(why),
-            Answer::Wait(why) => {
+            Answer::Wait(why, _) if Instant::now() + AGAIN >= end => return Asked::Failed(why),
+            Answer::Wait(why, channel) => {
                 info!(why, "The process that serves has to be asked again for its listeners");
-                sleep(AGAIN).await;
+                sleep(SOON).await;
+                let _ = timeout(AGAIN, hang_up(channel)).await;
             }
         }
     }
@@ -71,7 +74,16 @@ pub async fn ask(wanted: &[SocketAddr]) -> Asked {
 
 enum Answer {
     Final(Asked),
-    Wait(String),
+    /// And the connection, by whose end its death is known at once.
+    Wait(String, Option<Channel>),
+}
+
+/// Waits until the other end has closed.
+async fn hang_up(channel: Option<Channel>) {
+    match channel {
+        Some(channel) => while channel.receive().await.is_ok() {},
+        None => std::future::pending().await,
+    }
 }
 
 async fn ask_once(wanted: &[SocketAddr]) -> Answer {
@@ -84,7 +96,7 @@ async fn ask_once(wanted: &[SocketAddr]) -> Answer {
                 Err(why) => why,
             },
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Answer::Wait("many ask".to_owned()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Answer::Wait("many ask".to_owned(), None),
             Err(error) => error.to_string(),
         };
         warn!(%addr, why, "Whoever is asked for the listeners does not give them");
@@ -123,7 +135,7 @@ async fn talk(channel: Channel) -> Result<Answer, String> {
             }
             Message::Offer { protocol, .. } => return Err(format!("it speaks protocol {protocol}, not {PROTOCOL}")),
             Message::Refuse { why } => return Err(format!("it refuses: {why}")),
-            Message::Wait { why } => return Ok(Answer::Wait(why)),
+            Message::Wait { why } => return Ok(Answer::Wait(why, Some(channel))),
             Message::Unknown => {}
             message => return Err(format!("it was asked and said {message:?}")),
         }
@@ -260,8 +272,27 @@ fn tell(standing: Standing, why: &str) {
 mod tests {
     use std::os::fd::AsFd;
 
+    use std::os::unix::net::UnixListener;
+
+    use super::super::channel::listen;
     use super::super::channel::tests::pair;
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_dies_after_it_said_wait_is_not_waited_for() {
+        let addr: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let listener = tokio::net::UnixListener::from_std(UnixListener::from(listen(&name(addr)).unwrap())).unwrap();
+        let lives = async {
+            let asked = Channel::of(listener.accept().await.unwrap().0);
+            asked.receive().await.unwrap();
+            asked.say(&Message::Wait { why: "not now".to_owned() }).await.unwrap();
+            drop((listener, asked));
+        };
+        let began = Instant::now();
+        let (asked, ()) = tokio::join!(ask(std::slice::from_ref(&addr)), lives);
+        assert!(matches!(asked, Asked::Nobody), "{asked:?}");
+        assert!(began.elapsed() < AGAIN, "it was asked again only after {:?}", began.elapsed());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_asked_and_says_all_but_what_counts_is_given_up() {

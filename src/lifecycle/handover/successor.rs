@@ -28,6 +28,8 @@ const OFFER: Duration = Duration::from_secs(5);
 const NAMES: Duration = Duration::from_secs(5);
 /// After a failed accept, for instance when no descriptor is free.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Most processes that were told to wait whose connections are kept.
+const WAITING: usize = 8;
 /// Messages that are still heard when this process ends: a socket holds some hundred.
 const UNHEARD: usize = 1024;
 
@@ -42,6 +44,8 @@ pub struct Desk {
     orders: mpsc::Receiver<oneshot::Sender<()>>,
     greeting: Option<(Channel, Instant)>,
     session: Option<(Channel, Offering)>,
+    /// Of those that are to ask again: it ends with this process, and then they do so at once.
+    waiting: Vec<Channel>,
     has_warned: bool,
 }
 
@@ -63,8 +67,8 @@ impl Desk {
             predecessor: predecessor.clone(),
             stock: stock.clone(),
         };
-        let (greeting, session, has_warned) = (None, None, false);
-        let desk = Desk { stock, doors, duty, successor, predecessor, orders, greeting, session, has_warned };
+        let (greeting, session, waiting, has_warned) = (None, None, Vec::new(), false);
+        let desk = Desk { stock, doors, duty, successor, predecessor, orders, greeting, session, waiting, has_warned };
         (desk, succession)
     }
 
@@ -132,7 +136,8 @@ impl Desk {
         };
         if let Some(why) = self.is_busy() {
             info!(why, version, pid, "A process that asks for the listeners has to wait");
-            return answer(&channel, &Message::Wait { why }).await;
+            answer(&channel, &Message::Wait { why }).await;
+            return self.keep(channel);
         }
         self.act(Event::Replaced).await;
         match timeout(OFFER, offer(&self.stock, &channel)).await {
@@ -142,6 +147,14 @@ impl Desk {
             }
             Ok(Err(error)) => warn!(%error, version, pid, "The listeners could not be offered"),
             Err(_) => warn!(version, pid, "A process that asked for the listeners does not take them"),
+        }
+    }
+
+    fn keep(&mut self, channel: Channel) {
+        // whoever has asked again or is gone has closed its old one
+        self.waiting.retain(|channel| channel.heard().is_none());
+        if self.waiting.len() < WAITING {
+            self.waiting.push(channel);
         }
     }
 

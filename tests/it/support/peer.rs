@@ -97,6 +97,12 @@ impl Peer {
         self.packet().map(|(message, _)| message)
     }
 
+    /// Whether the other side is still there and has said nothing more.
+    pub fn is_held(&self) -> bool {
+        let waits = rustix::net::recv(&self.0, &mut [0_u8; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK);
+        matches!(waits, Err(rustix::io::Errno::AGAIN))
+    }
+
     /// The next message that is no beat.
     pub fn hears_news(&self) -> Option<Value> {
         loop {
