@@ -4,71 +4,18 @@
 //! the processor's nearest cache. What is asked lies in memory in the order of asking, so that the bench itself adds
 //! little.
 
+#[path = "inputs/routes.rs"]
+mod routes;
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use gatepost::config::{
-    Action, Conditions, Config, HeaderEdits, HostPattern, Https, PathPattern, Rewrite, Route, Timeouts, ValuePattern,
-};
-use gatepost::message::{Head, Name, Version};
+use gatepost::config::{HostPattern, PathPattern, Route, ValuePattern};
 use gatepost::routing::{RouteTable, Target};
+use routes::{Random, name, prefix, request, route, table};
 
 /// Enough to leave the caches behind, few enough to be made quickly.
 const ASKED: usize = 1 << 17;
-
-fn route(host: HostPattern, path: PathPattern) -> Route {
-    Route {
-        line: 1,
-        hosts: vec![host],
-        path,
-        conditions: Conditions::default(),
-        action: Action::Broken,
-        rewrite: Rewrite::default(),
-        headers: HeaderEdits::default(),
-        timeouts: Timeouts::default(),
-        max_body: None,
-        via: false,
-        log: true,
-        https: Https::Auto,
-        hsts: None,
-        dns: gatepost::config::RouteDns::default(),
-    }
-}
-
-fn table(routes: Vec<Route>) -> RouteTable {
-    RouteTable::build(&Config { routes, ..Config::default() }, 1).expect("the routes of a bench are good")
-}
-
-fn prefix(path: &str) -> PathPattern {
-    PathPattern::Prefix(path.into())
-}
-
-/// Random enough for a bench and the same every time (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-}
-
-/// Names as they are: some letters, spread over the alphabet.
-fn name(number: usize) -> String {
-    let mut random = Random(number as u64 + 1);
-    random.below(2);
-    let letters: String = (0..8).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
-    format!("{letters}{number}.example.com")
-}
-
-fn request(host: &str, target: &str) -> Head {
-    let mut head = Head::new();
-    head.start_request("GET", target, Version::Http11);
-    head.push(Name::Host, host.as_bytes());
-    head
-}
 
 fn targets(mut ask: impl FnMut(&mut Random) -> (String, String)) -> Vec<Target> {
     let mut random = Random(42);
