@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a part that cannot be had fails the test")]
 
 mod counting;
+mod one_worker;
 
 use std::backtrace::Backtrace;
 use std::cell::Cell;
@@ -13,17 +14,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use counting::Counting;
-use gatepost::config::{
-    AccessLog, Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern,
-    Https, LogField, PathPattern, Rewrite, Route, Timeouts, Weighted,
-};
-use gatepost::lifecycle::{Lifecycle, Readiness};
-use gatepost::proxy::{Bound, Endpoint, Setup};
-use gatepost::published;
-use gatepost::routing::RouteTable;
-use gatepost::telemetry::lines::Lines;
-use gatepost::telemetry::metrics::Metrics;
-use gatepost::upstream::{Policy, ResolverSettings, Settings};
 
 #[global_allocator]
 static COUNTING: Counting = Counting(count);
@@ -85,7 +75,7 @@ const CHUNKED_END: &str = "\r\n0\r\n\r\n";
 #[test]
 fn a_small_request_allocates_nothing_in_a_warm_worker_chunked_or_not() {
     let app = start_app();
-    let proxy = start_worker(app);
+    let proxy = one_worker::start(app);
     let mut client = TcpStream::connect(proxy).unwrap();
     client.set_nodelay(true).unwrap();
     let plain = "GET /warm?x=1 HTTP/1.1\r\nhost: www.example.com\r\n\r\n";
@@ -151,59 +141,4 @@ fn start_app() -> SocketAddr {
         }
     });
     addr
-}
-
-/// One worker as `serve` starts it, with log and metrics, all to `app`.
-fn start_worker(app: SocketAddr) -> SocketAddr {
-    let fields = vec![LogField::Ts, LogField::Id, LogField::Client, LogField::Host, LogField::Path, LogField::Ms];
-    let access_log = AccessLog { fields, ..AccessLog::default() };
-    let config = Config { routes: vec![route(app)], access_log, ..Config::default() };
-    let (writer, routes) = published::channel(Some(RouteTable::build(&config, 1).unwrap().into()));
-    let lifecycle = Lifecycle::new(&Readiness::default());
-    let setup = Setup {
-        routes,
-        certificates: published::channel(None).1,
-        cloudflare: published::channel(Some(Default::default())).1,
-        https_port: None,
-        metrics: Metrics::new(),
-        lines: Some(Lines::start(std::io::sink()).unwrap()),
-        stage: lifecycle.stage(),
-        duty: lifecycle.duty().subscribe(),
-        leftover: lifecycle.duty().subscribe(),
-        connections: usize::MAX,
-        upstream: Settings {
-            resolver: ResolverSettings::servers(&["127.0.0.1:9".parse().unwrap()]),
-            policy: Policy { allow_local: true },
-            namespace: "default".into(),
-            cluster_domain: "cluster.local".into(),
-        },
-        loop_id: "gatepost-test".into(),
-    };
-    let bound = Bound::bind(&[Endpoint::http("127.0.0.1:0".parse().unwrap())], 1, false).unwrap();
-    let addr = bound.endpoints()[0].addr;
-    gatepost::proxy::start(bound, &setup).unwrap();
-    // the worker lives as long as the process of the test
-    std::mem::forget((lifecycle, writer));
-    addr
-}
-
-fn route(app: SocketAddr) -> Route {
-    let to =
-        Backend { scheme: BackendScheme::Http, name: BackendName::Ip(app.ip()), port: BackendPort::Number(app.port()) };
-    Route {
-        line: 1,
-        hosts: vec![HostPattern::Exact("www.example.com".into())],
-        path: PathPattern::Prefix("/".into()),
-        conditions: Conditions::default(),
-        action: Action::Forward(vec![Weighted { to, weight: 1 }]),
-        rewrite: Rewrite::default(),
-        headers: HeaderEdits::default(),
-        timeouts: Timeouts::default(),
-        max_body: None,
-        via: false,
-        log: true,
-        https: Https::Auto,
-        hsts: None,
-        dns: gatepost::config::RouteDns::default(),
-    }
 }
