@@ -117,7 +117,7 @@ impl Pool {
     }
 
     /// An idle connection that still looks alive and is not older than `idle_for` milliseconds.
-    pub(super) fn check_out(&self, now: u64, idle_for: u64) -> Option<(Box<Http1>, SocketAddr)> {
+    pub fn check_out(&self, now: u64, idle_for: u64) -> Option<(Box<Http1>, SocketAddr)> {
         let mut idle = self.idle.borrow_mut();
         while let Some(last) = idle.last() {
             if now.saturating_sub(last.since) > idle_for {
@@ -137,7 +137,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request.
-    pub(super) fn check_in(&self, mut http1: Box<Http1>, address: SocketAddr, now: u64) {
+    pub fn check_in(&self, mut http1: Box<Http1>, address: SocketAddr, now: u64) {
         http1.stream().release();
         let mut idle = self.idle.borrow_mut();
         if idle.len() < IDLE {
