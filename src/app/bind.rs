@@ -45,6 +45,8 @@ pub(super) struct Listeners {
     /// Where a predecessor was asked, and this process will be.
     pub(super) doors: Vec<(String, OwnedFd)>,
     pub(super) predecessor: Option<Before>,
+    /// Whether somebody serves there who has given nothing.
+    pub(super) is_beside: bool,
     /// Of sockets that only the predecessor wanted.
     pub(super) leftover: watch::Receiver<Duty>,
 }
@@ -78,6 +80,8 @@ struct Given {
     admin: Vec<TcpListener>,
     doors: Vec<(String, OwnedFd)>,
     predecessor: Option<(Predecessor, Session)>,
+    /// Nothing: whoever has it serves on.
+    is_beside: bool,
 }
 
 impl Wanted {
@@ -119,7 +123,7 @@ impl Wanted {
 
     /// The same without asking, beside whoever serves.
     pub(super) fn beside(&self) -> anyhow::Result<Listeners> {
-        self.first(Given::default(), true)
+        self.first(Given::nothing(), true)
     }
 
     fn first(&self, given: Given, shared: bool) -> anyhow::Result<Listeners> {
@@ -135,7 +139,8 @@ impl Wanted {
         let admin = self.bind_admin(given.admin)?;
         let admin_addrs = admin.local_addrs();
         let (predecessor, leftover) = self.speak(given.predecessor);
-        Ok(Listeners { clients, admin: Some(admin), admin_addrs, doors: given.doors, predecessor, leftover })
+        let (admin, doors, is_beside) = (Some(admin), given.doors, given.is_beside);
+        Ok(Listeners { clients, admin, admin_addrs, doors, predecessor, is_beside, leftover })
     }
 
     /// One more try for the clients' listeners, and for the admin addresses unless they are had.
@@ -152,6 +157,7 @@ impl Wanted {
             }
         };
         listeners.doors = given.doors;
+        listeners.is_beside = given.is_beside;
         (listeners.predecessor, listeners.leftover) = self.speak(given.predecessor);
         if let Some(admin) = listeners.admin.as_mut().filter(|admin| admin.bound.is_none()) {
             admin.given = given.admin;
@@ -178,7 +184,7 @@ impl Wanted {
                     why,
                     "Listens beside the process that serves: connections that wait there when it ends may be lost"
                 );
-                (Given::default(), true)
+                (Given::nothing(), true)
             }
             Asked::Taken(sockets, predecessor, session) => {
                 info!(sockets = sockets.iter().map(|some| some.fds.len()).sum::<usize>(), "Took over the listeners");
@@ -231,6 +237,11 @@ impl Wanted {
 }
 
 impl Given {
+    /// Of somebody who has it all.
+    fn nothing() -> Given {
+        Given { is_beside: true, ..Given::default() }
+    }
+
     fn of(sockets: Vec<Sockets>) -> Given {
         let mut given = Given::default();
         for some in sockets {

@@ -17,8 +17,8 @@ use crate::proxy::{self, Endpoint};
 pub(super) const LISTENERS: &str = "listeners";
 /// How often a hand-over that has ended in between is begun anew.
 const HANDOVERS: usize = 3;
-/// Once there is no predecessor any more, clients that come wait for the rest to be loaded, but no longer than that: then
-/// they are told that there is nothing yet.
+/// Once there is no predecessor any more, or there is one that gives nothing, clients that come wait for the rest to be
+/// loaded, but no longer than that: then they are told that there is nothing yet.
 const ALONE: Duration = Duration::from_secs(5);
 
 /// Everything that has to be there before the first client.
@@ -75,7 +75,12 @@ async fn settle(
             wanted.retry(&mut listeners).await?;
             continue;
         };
-        let Some(before) = &listeners.predecessor else { return Ok((namespace, listeners, clients)) };
+        let Some(before) = &listeners.predecessor else {
+            if listeners.is_beside {
+                loaded(process, control).await?;
+            }
+            return Ok((namespace, listeners, clients));
+        };
         let standing = tokio::select! {
             biased;
             fault = control.fault() => return Err(fault),
@@ -100,11 +105,16 @@ async fn settle(
             }
         }
         // who comes now waits for this process alone
-        tokio::select! {
-            fault = control.fault() => return Err(fault),
-            _ = timeout(ALONE, process.readiness.all_but(&[LISTENERS])) => {}
-        }
+        loaded(process, control).await?;
         listeners.predecessor = None;
+    }
+}
+
+/// Waits for all that is loaded, while clients wait.
+async fn loaded(process: &Process, control: &mut ControlPlane) -> anyhow::Result<()> {
+    tokio::select! {
+        fault = control.fault() => Err(fault),
+        _ = timeout(ALONE, process.readiness.all_but(&[LISTENERS])) => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::Client;
 use crate::support::load::Load;
-use crate::support::peer::Peer;
+use crate::support::peer::{Host, Peer, name};
 use crate::support::process::Process;
 use crate::support::serving::{Starting, ask, place, process, process_without_routes};
 
@@ -169,6 +169,22 @@ fn clients_that_wait_where_a_process_dies_are_those_of_the_one_that_starts_up() 
     waiting.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     first.signal("KILL");
     second.says("The predecessor has ended the hand-over");
+    starting.write_routes(HELLO);
+    assert_eq!(waiting.answer().text(), "hello");
+}
+
+#[test]
+fn clients_of_a_process_that_was_given_nothing_wait_for_its_routes() {
+    let addr = place();
+    let host = Host::listens(&name(addr));
+    let starting = process_without_routes().http(addr).in_pod().take_over();
+    let process = starting.start();
+    host.asked().0.says(json!({"type": "refuse", "why": "not today"}));
+    process.says("Listens beside the process that serves");
+    assert_eq!(process.says("Listening")["listener"], "admin");
+    // in a queue of its own, which whoever serves does not see
+    let mut waiting = Client::connect(addr);
+    waiting.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     starting.write_routes(HELLO);
     assert_eq!(waiting.answer().text(), "hello");
 }
