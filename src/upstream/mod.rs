@@ -9,6 +9,7 @@ mod app;
 mod connect;
 mod error;
 mod http2;
+mod idle;
 mod pool;
 mod resolve;
 mod send;
@@ -50,6 +51,7 @@ pub struct Upstream {
     settings: Settings,
     names: resolve::Names,
     pools: RefCell<HashMap<Backend, Rc<Pool>, foldhash::fast::FixedState>>,
+    room: idle::Room,
     metrics: Arc<metrics::Worker>,
     deadlines: Rc<Deadlines>,
 }
@@ -58,7 +60,8 @@ impl Upstream {
     /// No pools yet.
     pub fn new(settings: Settings, metrics: Arc<metrics::Worker>, deadlines: Rc<Deadlines>) -> Rc<Self> {
         let names = resolve::Names::new(&settings.resolver);
-        Rc::new(Upstream { settings, names, pools: RefCell::default(), metrics, deadlines })
+        let (pools, room) = (RefCell::default(), idle::Room::default());
+        Rc::new(Upstream { settings, names, pools, room, metrics, deadlines })
     }
 
     /// The pool of a backend, made on first use.
@@ -70,7 +73,7 @@ impl Upstream {
         if pools.len() >= POOLS {
             pools.retain(|_, pool| Rc::strong_count(pool) > 1);
         }
-        let pool = Rc::new(Pool::new(backend, &self.settings));
+        let pool = Rc::new(Pool::new(backend, &self.settings, self.room.clone()));
         pools.insert(backend.clone(), Rc::clone(&pool));
         pool
     }

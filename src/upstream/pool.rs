@@ -12,17 +12,12 @@ use tokio::sync::Notify;
 
 use super::address::Origin;
 use super::http2::Connection;
+use super::idle::{Idle, Room};
 use super::resolve::{Answer, Port};
 use super::{Error, Settings, Upstream};
 use crate::config::{Backend, BackendName, BackendPort, BackendScheme};
 use crate::wire::{Http1, Phase};
 
-/// Idle connections that are kept per backend and worker.
-const IDLE: usize = 64;
-/// Milliseconds an idle connection is used after: under the five seconds after which common app servers close.
-pub(super) const IDLE_FOR: u64 = 4_000;
-/// The same for a request that cannot be sent again when the app closes at that very moment.
-pub(super) const IDLE_FOR_UNSAFE: u64 = 1_000;
 /// HTTP/2 connections that are open at once per backend and worker.
 pub(super) const CONNECTIONS: usize = 16;
 /// How long a failed resolution stands before the name servers are asked again.
@@ -33,17 +28,11 @@ pub struct Pool {
     key: String,
     scheme: BackendScheme,
     target: Target,
-    idle: RefCell<Vec<Idle>>,
+    idle: RefCell<Idle>,
     http2: RefCell<Vec<Rc<Connection>>>,
     addresses: RefCell<Addresses>,
     resolved: Notify,
     next: Cell<usize>,
-}
-
-struct Idle {
-    http1: Box<Http1>,
-    address: SocketAddr,
-    since: u64,
 }
 
 enum Target {
@@ -67,7 +56,7 @@ enum Failure {
 }
 
 impl Pool {
-    pub(super) fn new(backend: &Backend, settings: &Settings) -> Self {
+    pub(super) fn new(backend: &Backend, settings: &Settings, room: Room) -> Self {
         let port = |ip| match &backend.port {
             BackendPort::Number(port) => Target::Fixed(SocketAddr::new(ip, *port)),
             // only a Service has named ports; `config` lets no other be written
@@ -94,7 +83,7 @@ impl Pool {
             key: backend.to_string(),
             scheme: backend.scheme,
             target,
-            idle: RefCell::default(),
+            idle: RefCell::new(Idle::new(room)),
             http2: RefCell::default(),
             addresses: RefCell::default(),
             resolved: Notify::new(),
@@ -118,37 +107,17 @@ impl Pool {
 
     /// An idle connection that still looks alive and is not older than `idle_for` milliseconds.
     pub fn check_out(&self, now: u64, idle_for: u64) -> Option<(Box<Http1>, SocketAddr)> {
-        let mut idle = self.idle.borrow_mut();
-        while let Some(last) = idle.last() {
-            if now.saturating_sub(last.since) > idle_for {
-                // those below have waited longer still
-                if idle_for == IDLE_FOR {
-                    idle.clear();
-                }
-                return None;
-            }
-            if let Some(Idle { mut http1, address, .. }) = idle.pop()
-                && http1.stream().is_quiet()
-            {
-                return Some((http1, address));
-            }
-        }
-        None
+        self.idle.borrow_mut().take(now, idle_for)
     }
 
     /// Keeps a connection for the next request.
     pub fn check_in(&self, mut http1: Box<Http1>, address: SocketAddr, now: u64) {
         http1.stream().release();
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < IDLE {
-            idle.push(Idle { http1, address, since: now });
-        }
+        self.idle.borrow_mut().keep(http1, address, now);
     }
 
     pub(super) fn sweep(&self, now: u64) {
-        self.idle
-            .borrow_mut()
-            .retain_mut(|idle| now.saturating_sub(idle.since) <= IDLE_FOR && idle.http1.stream().is_quiet());
+        self.idle.borrow_mut().sweep(now);
         self.http2.borrow_mut().retain(|connection| !connection.is_over() && !connection.is_idle(now));
     }
 
@@ -245,7 +214,7 @@ impl Pool {
             addresses.list = list.into();
             // connections to pods that are gone are not used again
             let known = Rc::clone(&addresses.list);
-            self.idle.borrow_mut().retain(|idle| known.contains(&idle.address));
+            self.idle.borrow_mut().retain(&known);
             self.http2.borrow_mut().retain(|connection| connection.address().is_none_or(|ip| known.contains(&ip)));
         }
     }

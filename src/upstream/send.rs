@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::connect::connect;
-use super::pool::{IDLE_FOR, IDLE_FOR_UNSAFE};
-use super::{App, Error, Pool, Upstream, http2};
+use super::{App, Error, Pool, Upstream, http2, idle};
 use crate::config::{BackendScheme, Timeouts};
 use crate::message::{Framing, Head, Method};
 use crate::wire::{Broken, Deadline, Http1, Phase, Pump, Side};
@@ -123,7 +122,7 @@ async fn acquire(
     deadline: &Deadline,
 ) -> Result<App, Error> {
     if pool.scheme() == BackendScheme::Http && !fresh {
-        let idle_for = if replayable { IDLE_FOR } else { IDLE_FOR_UNSAFE };
+        let idle_for = if replayable { idle::FOR } else { idle::FOR_UNSAFE };
         if let Some((http1, address)) = pool.check_out(deadline.now(), idle_for) {
             upstream.metrics.upstream_reused();
             return Ok(App::http1(pool, http1, address, true));

@@ -191,6 +191,33 @@ fn an_edit_closes_no_connection_and_decides_the_next_request() {
 }
 
 #[test]
+fn the_connections_of_a_burst_are_those_of_the_next_one() {
+    const BURST: usize = 100;
+    let (asked, go) = (Signal::default(), Signal::default());
+    let (told, gone) = (asked.clone(), go.clone());
+    let app = upstream().script(move |conn| {
+        // each waits until all are there
+        for round in 1.. {
+            let Some(_) = conn.request() else { return };
+            told.give();
+            gone.wait_for(round);
+            conn.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let gate = gatepost().route("host: a.test", &app).start();
+    let mut clients: Vec<Client> = (0..BURST).map(|_| gate.client()).collect();
+    for round in 1..=3 {
+        for client in &mut clients {
+            client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        }
+        asked.wait_for(round * BURST);
+        go.give();
+        assert!(clients.iter_mut().all(|client| client.answer().status() == 200));
+    }
+    assert_eq!(app.connections(), BURST);
+}
+
+#[test]
 fn pooled_connections_survive_an_edit() {
     let app = upstream().ok("hello");
     let mut gate = gatepost().route("host: a.test", &app).start();
