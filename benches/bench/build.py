@@ -1,0 +1,35 @@
+"""The programs that are measured and those that measure, built with the profile `dist`. One door: `build`."""
+
+import os
+import pathlib
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NEEDED = ("gatepost", "examples/load", "examples/app")
+
+
+def folder():
+    """Where the programs are. GATEPOST_BENCH_BIN takes them from elsewhere, for trying out."""
+    given = os.environ.get("GATEPOST_BENCH_BIN")
+    return pathlib.Path(given) if given else ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "dist"
+
+
+def targets():
+    text = (ROOT / "Cargo.toml").read_text()
+    examples = [name for name in ("load", "app", "relay") if f'name = "{name}"' in text]
+    return ["--bin", "gatepost", *(part for name in examples for part in ("--example", name))]
+
+
+def build(progress):
+    """Cargo shows its own progress. It has an hour: the first build of all dependencies takes some minutes."""
+    progress.say("building gatepost and the programs that measure it (profile dist; the first time takes minutes)")
+    began = time.monotonic()
+    command = ["nice", "cargo", "build", "--profile", "dist", *targets()]
+    if subprocess.run(command, cwd=ROOT, timeout=3600).returncode != 0:
+        raise SystemExit("benches/run: the build failed; what cargo said is above")
+    progress.say(f"built in {time.monotonic() - began:.0f} s")
+
+
+def missing():
+    return [name for name in NEEDED if not (folder() / name).exists()]

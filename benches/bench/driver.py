@@ -1,0 +1,54 @@
+"""The client, `benches/load`. One door: `Driver`."""
+
+import json
+import subprocess
+
+from . import build
+from .process import Process
+from .setup import host
+
+MOST = 5_000_000
+
+
+class Driver:
+    def __init__(self, bed):
+        self.bed, self.program = bed, build.folder() / "examples/load"
+        self.help = subprocess.run([self.program, "--help"], capture_output=True, text=True, timeout=20).stdout
+        self.runs = 0
+
+    def can(self, scenario):
+        return all(flag in self.help for flag in scenario.client)
+
+    def command(self, peer, scenario, *flags, connections=None):
+        scheme, port = ("https", peer.https) if scenario.secure else ("http", peer.http)
+        tls = ("--cacert", self.bed.folder / "ca.pem") if scenario.secure else ()
+        name = host(scenario.routes // 2)
+        return [self.program, f"{scheme}://{name}{scenario.path}", "--connect", f"127.0.0.1:{port}", *tls, *scenario.flags,
+                "--connections", connections or scenario.connections, "--format", "json", *flags]
+
+    def start(self, command):
+        self.runs += 1
+        out, err = (self.bed.folder / f"load-{self.runs}.{kind}" for kind in ("out", "err"))
+        process = Process(command, self.bed.cpus[1], out, err)
+        process.out = out
+        return process
+
+    def result(self, process, patience):
+        """What it has found out. One that does not end in time is ended, and counts as one that failed."""
+        try:
+            process.child.wait(patience)
+            return json.loads(process.out.read_text())
+        except (subprocess.TimeoutExpired, json.JSONDecodeError):
+            return None
+        finally:
+            process.stop()
+
+    def closed(self, peer, scenario, seconds):
+        command = self.command(peer, scenario, "--closed", "--for", f"{int(seconds * 1000)}ms", "--requests", MOST)
+        return self.result(self.start(command), seconds * 3 + 20)
+
+    def open(self, peer, scenario, rate, seconds, connections=None):
+        warm = () if "--new-connection" in scenario.flags else ("--warm",)
+        command = self.command(peer, scenario, "--rate", rate, "--for", f"{int(seconds * 1000)}ms", *warm,
+                               connections=connections)
+        return self.start(command)

@@ -1,0 +1,53 @@
+"""The machine and what is measured on it. One door: `facts`."""
+
+import os
+import pathlib
+import platform
+import resource
+import subprocess
+
+from . import build, proc
+
+
+def facts():
+    governor = pathlib.Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return {
+        "cpu": proc.cpu_model(pathlib.Path("/proc/cpuinfo").read_text()),
+        "cpus": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "governor": governor.read_text().strip() if governor.exists() else "unknown",
+        "loadAtStart": os.getloadavg()[0],
+    }
+
+
+def commit():
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=build.ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def pinning(workers):
+    """CPUs of the proxy and of those that ask and answer; the second never empty."""
+    cpus = sorted(os.sched_getaffinity(0))
+    proxy, rest = set(cpus[:workers]), set(cpus[workers:])
+    if not rest:
+        return proxy, set(cpus), set(cpus)
+    # the client gets one of its own as soon as there are three
+    client = {cpus[-1]} if len(rest) > 1 else rest
+    return proxy, client, (rest - client) or rest
+
+
+def busy_since(before, cpus):
+    """The share of the time since `ticks` in which these CPUs worked, whoever it was for."""
+    idle, every = (now - then for now, then in zip(ticks(cpus), before))
+    return 1 - idle / every if every else 0.0
+
+
+def ticks(cpus):
+    return proc.idle(pathlib.Path("/proc/stat").read_text(), cpus)
+
+
+def raise_files():
+    """As many open files as this user may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20

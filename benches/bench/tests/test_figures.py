@@ -1,0 +1,73 @@
+"""From rounds to figures, and the tables of them."""
+
+import unittest
+
+from bench import compare, docs, goals, proc, summary, text
+
+
+def entry(peer, number, micros, **more):
+    return {"scenario": "small", "peer": peer, "round": number, "totalMicros": micros, "userMicros": micros / 2,
+            "systemMicros": micros / 2, "perSecond": 1000, "good": 100, "failed": 0, "clientBusy": 0.5,
+            "appBusy": 0.3, "besideBusy": 0.8, **more}
+
+
+class Figures(unittest.TestCase):
+    def test_the_ratio_is_that_of_pairs_so_that_a_slow_minute_falls_out(self):
+        rounds = [entry("gatepost", n, 10 * slow) for n, slow in enumerate((1, 3, 1))]
+        rounds += [entry("nginx", n, 20 * slow) for n, slow in enumerate((1, 3, 1))]
+        ours = summary.rows(rounds)[0]
+        self.assertEqual(ours["xNginx"], 0.5)
+        self.assertIsNone(ours["xFloor"])
+        self.assertTrue(ours["noisy"])
+
+    def test_the_median_and_its_bounds(self):
+        row = summary.rows([entry("nginx", n, value, failed=1) for n, value in enumerate((20, 22, 21))])[0]
+        self.assertEqual((row["totalMicros"], row["lowest"], row["highest"], row["failed"]), (21, 20, 22, 3))
+        self.assertFalse(row["noisy"])
+
+    def test_no_ratio_stands_on_errors(self):
+        row = summary.rows([entry("gatepost", 0, 1, failed=50), entry("nginx", 0, 20)])[0]
+        self.assertTrue(row["wrong"])
+        self.assertIsNone(row["xNginx"])
+
+    def test_a_goal_that_is_missed_is_said_to_be(self):
+        rounds = [entry("gatepost", 0, 7), entry("nginx", 0, 10), entry("envoy", 0, 20)]
+        told = {row[0]: row[3] for row in goals.rows({"rounds": rounds})[1:]}
+        self.assertEqual(told, {"small, CPU x nginx": "", "small, CPU x envoy": "MISSED"})
+
+    def test_a_change_within_the_spread_is_said_to_be_one(self):
+        before = {"rounds": [entry("nginx", n, value) for n, value in enumerate((20, 22))]}
+        for micros, within in ((21.5, True), (30, False)):
+            after = {"rounds": [entry("nginx", 0, micros)]}
+            (change,) = compare.changes(before, after)
+            self.assertEqual(change["within"], within)
+
+    def test_results_without_anything_in_common_are_told_so(self):
+        self.assertIn("in common", compare.shown({"rounds": []}, {"rounds": []}))
+
+
+class Texts(unittest.TestCase):
+    def test_columns_stand_under_each_other(self):
+        self.assertEqual(text.columns([["", "a"], ["peer", 10]]), "       a\npeer  10")
+
+    def test_numbers_have_three_digits_that_count(self):
+        self.assertEqual([text.number(value) for value in (1234.5, 12.34, 1.234, None)], ["1,234", "12.3", "1.23", "–"])
+
+    def test_only_what_stands_between_the_markers_is_replaced(self):
+        page = f"a\n{docs.BEGIN}\nold\n{docs.END}\nb"
+        self.assertEqual(docs.between(page, "new"), f"a\n{docs.BEGIN}\n\nnew\n\n{docs.END}\nb")
+        with self.assertRaises(SystemExit):
+            docs.between("without markers", "new")
+
+
+class Proc(unittest.TestCase):
+    def test_a_name_with_brackets_does_not_move_the_fields(self):
+        self.assertEqual(proc.ticks("7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 50 60 0 0 20 0 1 0"), (50, 60))
+
+    def test_idle_is_that_of_the_cpus_that_are_asked_for(self):
+        stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 0 1 5 1 0 0 2 0 0\ncpu1 10 0 0 0 0 0 0 0 0 0\ncpu10 7 7 7 7 7 7 7 7 0 0\n"
+        self.assertEqual((proc.idle(stat, {0}), proc.idle(stat, {0, 1})), ((6, 10), (6, 20)))
+
+    def test_memory_is_the_line_of_that_name(self):
+        rollup = "55aab4060000-7fff3857d000 ---p 00000000 00:00 0 [rollup]\nRss:  1788 kB\nPss:  373 kB\nPss_Dirty: 148 kB\n"
+        self.assertEqual((proc.kib(rollup, "Rss"), proc.kib(rollup, "Pss"), proc.kib(rollup, "Swap")), (1788, 373, 0))
