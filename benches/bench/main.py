@@ -97,7 +97,7 @@ EQUAL = [
     "tickets, HTTP/2 by ALPN; X-Forwarded-For, -Proto, -Host, -Port, X-Real-IP and X-Request-Id to the app; metrics on",
     "access log to a file: gatepost's, nginx's (64 KiB, 1 s) and Envoy's are buffered; HAProxy and Caddy write each line",
     "bodies stream; nginx keeps proxy_buffering (in memory only), without it it reads in pieces of 4 KiB",
-    "the floor parses nothing, logs nothing, and opens a connection to the app for each of its clients",
+    "the floor has one thread, parses nothing, logs nothing, and opens a connection to the app for each of its clients",
 ]
 
 

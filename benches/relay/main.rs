@@ -1,7 +1,7 @@
 //! What the kernel alone costs: what comes from a client goes to the app as it came, and back.
 //!
 //! `relay LISTEN UPSTREAM`, one thread. Two reads and two writes are all that a small request takes; nothing is parsed, no
-//! line is logged, and each client has a connection of its own. No proxy can cost less.
+//! line is logged, and each client has a connection of its own. No proxy can cost less there.
 
 mod pair;
 mod relay;

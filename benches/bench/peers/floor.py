@@ -1,4 +1,4 @@
-"""The floor: two reads and two writes for a request, nothing parsed. What no proxy can be below."""
+"""The floor: two reads and two writes for a small request, nothing parsed. What no proxy can be below there."""
 
 from .. import build
 from .peer import Peer
