@@ -7,6 +7,7 @@
                    rounds    CPU per request, closed loop, peers in turn
                    latency   percentiles, open loop
                    reloads   mixed traffic while the configuration changes
+                   growth    one thing at a time made larger (--growth)
                    result    one JSON file ─► summary ─► table, compare, docs, plots
 
 Every one of them works on a `bed`: the app and the peers that run, pinned, with the same `Setup` for each. What differs

@@ -1,20 +1,23 @@
 """The client, `benches/load`. One door: `Driver`."""
 
+import itertools
 import json
 import subprocess
+import time
 
 from . import build
 from .process import Process
 from .setup import host
 
 MOST = 5_000_000
+# of all clients of this run
+NUMBERS = itertools.count(1)
 
 
 class Driver:
     def __init__(self, bed):
         self.bed, self.program = bed, build.folder() / "examples/load"
         self.help = subprocess.run([self.program, "--help"], capture_output=True, text=True, timeout=20).stdout
-        self.runs = 0
 
     def can(self, scenario):
         return all(flag in self.help for flag in scenario.client)
@@ -27,8 +30,8 @@ class Driver:
                 "--connections", connections or scenario.connections, "--format", "json", *flags]
 
     def start(self, command):
-        self.runs += 1
-        out, err = (self.bed.folder / f"load-{self.runs}.{kind}" for kind in ("out", "err"))
+        number = next(NUMBERS)
+        out, err = (self.bed.folder / f"load-{number}.{kind}" for kind in ("out", "err"))
         process = Process(command, self.bed.cpus[1], out, err)
         process.out = out
         return process
@@ -46,6 +49,21 @@ class Driver:
     def closed(self, peer, scenario, seconds):
         command = self.command(peer, scenario, "--closed", "--for", f"{int(seconds * 1000)}ms", "--requests", MOST)
         return self.result(self.start(command), seconds * 3 + 20)
+
+    def idle(self, peer, scenario, number, rate, seconds):
+        """So many connections that make one request each and are then held."""
+        return self.start(self.command(peer, scenario, "--rate", rate, "--requests", number, "--hold", f"{int(seconds)}s",
+                                       connections=number))
+
+    @staticmethod
+    def is_held(client, patience):
+        """Waits until all of them are idle."""
+        end = time.monotonic() + patience
+        while client.is_alive() and time.monotonic() < end:
+            if "holding" in client.last_words():
+                return True
+            time.sleep(0.05)
+        return False
 
     def open(self, peer, scenario, rate, seconds, connections=None):
         warm = () if "--new-connection" in scenario.flags else ("--warm",)

@@ -4,7 +4,7 @@ import signal
 import sys
 import tempfile
 
-from . import build, compare, docs, install, latency, machine, memory, peers, plots, process, reloads, result, rounds
+from . import build, compare, docs, growth, install, latency, machine, memory, peers, plots, process, reloads, result, rounds
 from . import scenarios, table, text
 from .bed import Bed, Silent
 from .driver import Driver
@@ -90,6 +90,8 @@ def with_bed(on, kinds, facts, progress):
     if "reloads" in chosen:
         facts["reloads"] = reloads.measure(on, driver, kinds, progress)
         progress.say("reloads measured")
+    if on.options.growth or "growth" in chosen:
+        facts["growth"] = growth.measure(on, driver, app, kinds, progress)
 
 
 EQUAL = [

@@ -41,12 +41,8 @@ def hold(bed, driver, up, scenario, kind, idle, found, progress):
             continue
         progress.at(f"memory: {idle} idle connections ({kind}), {name}")
         before = process.memory()[0]
-        command = driver.command(peer, scenario, "--rate", RATE, "--requests", idle, "--hold", f"{int(wait)}s",
-                                 connections=idle)
-        client = driver.start(command)
-        end = time.monotonic() + seconds + 10
-        while "holding" not in client.last_words() and client.is_alive() and time.monotonic() < end:
-            time.sleep(0.05)
+        client = driver.idle(peer, scenario, idle, RATE, wait)
+        driver.is_held(client, seconds + 10)
         held.append((name, process, before, client))
     time.sleep(QUIET)
     for name, process, before, client in held:

@@ -38,8 +38,10 @@ def read(arguments=None):
     add("--quick", action="store_true", help="short rounds: the whole in under five minutes on two CPUs")
     add("--install", action="store_true", help="fetch the peers that are missing, and what draws plots (needs root)")
     add("--peers", type=words(peers.NAMES), default=list(peers.NAMES), metavar="A,B", help=", ".join(peers.NAMES))
-    add("--scenarios", type=words((*scenarios.NAMES, *PHASES)), metavar="A,B",
-        help=f"only these: {', '.join((*scenarios.NAMES, *PHASES))}")
+    add("--scenarios", type=words((*scenarios.NAMES, *PHASES, *MORE)), metavar="A,B",
+        help=f"only these: {', '.join((*scenarios.NAMES, *PHASES, *MORE))}")
+    add("--growth", action="store_true", help="also, in some minutes more: routes to 100,000, connections to 20,000, two "
+        "workers, bodies to 1 GiB")
     add("--rounds", type=count, help="rounds of each scenario (5; 3 with --quick)")
     add("--workers", type=count, default=1, help="threads or processes of each proxy (1)")
     add("--no-build", action="store_true", help="measure what was built before")
@@ -55,3 +57,5 @@ def read(arguments=None):
 
 # what is not measured in rounds
 PHASES = ("memory", "latency", "reloads")
+# what is measured only when it is asked for
+MORE = ("growth",)

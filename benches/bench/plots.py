@@ -41,6 +41,8 @@ def bars(axes, rows, names, peers, unit):
 def cpu(plt, result):
     from . import summary
     rows = {(row["scenario"], row["peer"]): row["totalMicros"] for row in summary.rows(result["rounds"]) if not row["wrong"]}
+    if not rows:
+        return None
     peers = [peer for peer in COLOURS if any(peer == key[1] for key in rows)]
     names = list(dict.fromkeys(name for name, _ in rows))
     figure, axes = plt.subplots(figsize=(10, 4))
@@ -79,13 +81,32 @@ def memory(plt, result):
     return figure
 
 
+def growth(plt, result):
+    """CPU per request above, memory below, a column for each thing that was made larger."""
+    from .growth import rows
+    found = rows(result.get("growth", []))
+    if not found:
+        return None
+    figure, panels = plt.subplots(2, len(found), figsize=(4 * len(found), 6), squeeze=False)
+    for column, (what, grown) in zip(panels.T, found.items()):
+        for axes, of, unit in ((column[0], lambda row: row["totalMicros"], "CPU µs per request"),
+                               (column[1], lambda row: row["peakKib"] / 1024, "resident MB, at most")):
+            for peer in COLOURS:
+                mine = [(row["at"], of(row)) for row in grown if row["peer"] == peer and not row["wrong"]]
+                if mine:
+                    axes.plot(*zip(*mine), marker="o", markersize=3, label=peer, color=COLOURS[peer])
+            axes.set(xscale="log", yscale="log", xlabel=what, ylabel=unit)
+        column[0].legend(frameon=False, fontsize=7)
+    return figure
+
+
 def main(path):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     matplotlib.rcParams["svg.hashsalt"] = "gatepost"
     result = json.loads(path.read_text())
-    for plot in (cpu, latency, memory):
+    for plot in (cpu, latency, memory, growth):
         figure = plot(plt, result)
         if figure:
             figure.tight_layout()

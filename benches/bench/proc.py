@@ -13,7 +13,7 @@ def children(text):
 
 
 def kib(text, name):
-    """A line such as `Rss:  123 kB` of smaps_rollup; 0 when it is not there."""
+    """A line such as `Rss:  123 kB` of smaps_rollup or status; 0 when it is not there."""
     for line in text.splitlines():
         key, _, value = line.partition(":")
         if key == name:

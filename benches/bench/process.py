@@ -90,6 +90,16 @@ class Process:
             resident, proportional = resident + proc.kib(text, "Rss"), proportional + proc.kib(text, "Pss")
         return resident, proportional
 
+    def peak(self):
+        """The most resident KiB that there have been so far."""
+        most = 0
+        for pid in self.tree():
+            try:
+                most += proc.kib(pathlib.Path(f"/proc/{pid}/status").read_text(), "VmHWM")
+            except OSError:
+                continue
+        return most
+
     def last_words(self):
         try:
             return self.err.read_text(errors="replace").strip()[-600:]

@@ -1,6 +1,6 @@
 """A result as tables. Pure. One door: `tables`, pairs of a title and rows; the first row is the head."""
 
-from . import goals, scenarios, summary
+from . import goals, growth, scenarios, summary
 from .text import number
 
 KIB = 1024
@@ -14,6 +14,7 @@ def tables(result):
         found.append(("memory and start-up", memory(result["memory"])))
     if result.get("reloads"):
         found.append(("mixed traffic while the configuration changes", reloads(result["reloads"])))
+    found += [(growth.TITLES[what], grown(rows)) for what, rows in growth.rows(result.get("growth", [])).items()]
     if len(aims := goals.rows(result)) > 1:
         found.append(("goals of gatepost", aims))
     return found
@@ -61,6 +62,13 @@ def memory(entries):
                      number(entry["proportionalKib"] / KIB),
                      *(number(idle[kind]["bytes"]) if kind in idle else "–" for kind in ("plain", "tls"))])
     return [head, *rows]
+
+
+def grown(rows):
+    head = ["", "CPU us", "x first", "us a MiB", "spread", "req/s", "at most MB", "failed", ""]
+    return [head, *([f"{row['peer']} {row['at']:,}", number(row["totalMicros"]), number(row["xFirst"]), number(row["perMib"]),
+                     f"{row['spread'] * 100:.0f} %", f"{row['perSecond']:,.0f}", number(row["peakKib"] / KIB), row["failed"],
+                     remarks(row)] for row in rows)]
 
 
 def reloads(entries):

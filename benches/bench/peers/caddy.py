@@ -7,6 +7,8 @@ from .peer import Peer
 
 class Caddy(Peer):
     name, program, template = "caddy", "caddy", "Caddyfile"
+    # it asks host after host, and with more is not there in time
+    most_routes = 1000
     ask_version = ("version",)
 
     def routes(self):

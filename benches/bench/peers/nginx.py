@@ -8,6 +8,8 @@ from .peer import Peer
 
 class Nginx(Peer):
     name, program, template = "nginx", "nginx", "nginx.conf"
+    # each has a TLS context of its own: 10,000 take most of a GiB
+    most_routes = 10_000
     ask_version = ("-v",)
 
     def routes(self):

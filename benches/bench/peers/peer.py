@@ -17,6 +17,8 @@ class Peer:
     program = ""
     template = ""
     can = EVERYTHING
+    # with more it is not started
+    most_routes = 100_000
     # what is said when it is not there
     missing = "it is not installed; --install fetches it"
 

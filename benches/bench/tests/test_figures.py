@@ -2,7 +2,7 @@
 
 import unittest
 
-from bench import compare, docs, goals, proc, summary, text
+from bench import compare, docs, goals, growth, proc, summary, table, text
 
 
 def entry(peer, number, micros, **more):
@@ -44,6 +44,34 @@ class Figures(unittest.TestCase):
 
     def test_results_without_anything_in_common_are_told_so(self):
         self.assertIn("in common", compare.shown({"rounds": []}, {"rounds": []}))
+
+
+class Growth(unittest.TestCase):
+    def grown(self, what, *costs):
+        return [entry("gatepost", 0, micros, scenario=f"{what} {at:,}", what=what, at=at, peakKib=2048)
+                for at, micros in costs]
+
+    def test_each_point_is_told_against_the_first(self):
+        rows = growth.rows(self.grown("routes", (10, 8), (1000, 8), (100_000, 12)))["routes"]
+        self.assertEqual([(row["at"], row["xFirst"], row["perMib"]) for row in rows],
+                         [(10, 1.0, None), (1000, 1.0, None), (100_000, 1.5, None)])
+
+    def test_a_body_is_told_by_the_mib(self):
+        rows = growth.rows(self.grown("upload", (1024, 2), (1 << 30, 1 << 20)))["upload"]
+        self.assertEqual([row["perMib"] for row in rows], [2048, 1024])
+
+    def test_whatever_was_made_larger_has_a_title_a_way_and_its_ends_also_in_a_short_run(self):
+        for what, points in growth.POINTS.items():
+            self.assertIn(what, growth.PLAYS)
+            found = table.tables({"rounds": [], "growth": self.grown(what, *((at, 1) for at in points))})
+            self.assertEqual((found[0][0], len(found[0][1])), (growth.TITLES[what], 1 + len(points)))
+            short = growth.points(what, quick=True)
+            self.assertEqual((short[0], short[-1]), (points[0], points[-1]))
+            self.assertLessEqual(len(short), 3)
+
+    def test_the_sizes_of_bodies_are_sizes_for_the_client(self):
+        self.assertEqual(growth.body("upload", 1 << 30).flags[:2], ("--upload", "1073741824B"))
+        self.assertEqual(growth.body("answer", 1024).path, "/bytes/1024")
 
 
 class Texts(unittest.TestCase):
