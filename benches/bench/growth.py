@@ -62,7 +62,7 @@ def stop(up):
 def routes(name, bed, driver, app, kinds, progress):
     for at in points(name, bed.options.quick):
         able = [kind for kind in kinds if "routes" in kind.can]
-        bed.notes += [f"growth: {kind.name} is not asked to start with {at:,} routes" for kind in able if at > kind.most_routes]
+        bed.notes += [f"growth: {kind.name} is not started with {at:,} routes" for kind in able if at > kind.most_routes]
         able = [kind for kind in able if at <= kind.most_routes]
         progress.at(f"{name}: starting with {at:,}")
         up = bed.start_all(able, routes=at)
@@ -75,8 +75,8 @@ def connections(name, bed, driver, app, kinds, progress):
     most = bed.files - 1000
     for at in points(name, bed.options.quick):
         if at > most:
-            bed.notes.append(f"growth: {most} connections in place of {at}, for the limit of open files is {bed.files}; raise "
-                             "it with `ulimit -n` before")
+            bed.notes.append(f"growth: {most} connections in place of {at}, for the limit of open files is {bed.files}; "
+                             "raise it with `ulimit -n` before")
             at = most
         # the floor has two of them for each
         for kind in (kind for kind in kinds if kind.name != "floor"):
@@ -132,8 +132,8 @@ PLAYS = {"routes": routes, "connections": connections, "workers": workers, "answ
 
 
 def rows(entries):
-    """By what was made larger: a row for each peer and point, the points of a peer together, each with the ratio to its first
-    and the cost of a MiB of its body."""
+    """By what was made larger: a row for each peer and point, the points of a peer together, each with the ratio to its
+    first and the cost of a MiB of its body."""
     places = {(entry["scenario"], entry["peer"]): entry for entry in entries}
     found = {}
     for row in summary.rows(entries):

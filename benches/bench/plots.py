@@ -83,7 +83,7 @@ def memory(plt, result):
 
 def growth(plt, result):
     """CPU per request above, memory below, a column for each thing that was made larger."""
-    from .growth import rows
+    from .growth import BODIES, POINTS, rows
     found = rows(result.get("growth", []))
     if not found:
         return None
@@ -95,7 +95,16 @@ def growth(plt, result):
                 mine = [(row["at"], of(row)) for row in grown if row["peer"] == peer and not row["wrong"]]
                 if mine:
                     axes.plot(*zip(*mine), marker="o", markersize=3, label=peer, color=COLOURS[peer])
-            axes.set(xscale="log", yscale="log", xlabel=what, ylabel=unit)
+            axes.set(xlabel=f"{what}, bytes" if POINTS[what] is BODIES else what, ylabel=unit)
+            if what == "workers":
+                axes.set_xticks(POINTS[what])
+            else:
+                axes.set_xscale("log")
+            if POINTS[what] is BODIES and axes is column[0]:
+                axes.set_yscale("log")
+            else:
+                # flat is flat
+                axes.set_ylim(bottom=0)
         column[0].legend(frameon=False, fontsize=7)
     return figure
 

@@ -66,7 +66,7 @@ def memory(entries):
 
 def grown(rows):
     head = ["", "CPU us", "x first", "us a MiB", "spread", "req/s", "at most MB", "failed", ""]
-    return [head, *([f"{row['peer']} {row['at']:,}", number(row["totalMicros"]), number(row["xFirst"]), number(row["perMib"]),
+    return [head, *([f"{row['peer']} {row['at']:,}", *(number(row[key]) for key in ("totalMicros", "xFirst", "perMib")),
                      f"{row['spread'] * 100:.0f} %", f"{row['perSecond']:,.0f}", number(row["peakKib"] / KIB), row["failed"],
                      remarks(row)] for row in rows)]
 
