@@ -35,6 +35,12 @@ class Figures(unittest.TestCase):
         told = {row[0]: row[3] for row in goals.rows({"rounds": rounds})[1:]}
         self.assertEqual(told, {"small, CPU x nginx": "", "small, CPU x envoy": "MISSED"})
 
+    def test_no_latency_is_judged_where_neither_kept_up(self):
+        for ours, theirs, judged in ((True, True, 1), (False, True, 1), (True, False, 1), (False, False, 0)):
+            latency = [{"peer": peer, "scenario": "small", "share": 60, "held": held, "latencyMicros": {"p99.9": 9}}
+                       for peer, held in (("gatepost", ours), ("nginx", theirs))]
+            self.assertEqual(len(goals.rows({"rounds": [], "latency": latency})) - 1, judged)
+
     def test_a_change_within_the_spread_is_said_to_be_one(self):
         before = {"rounds": [entry("nginx", n, value) for n, value in enumerate((20, 22))]}
         for micros, within in ((21.5, True), (30, False)):
