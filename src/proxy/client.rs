@@ -30,6 +30,8 @@ pub(super) struct Client {
     expects: bool,
     /// The connection ends after this request.
     pub(super) close: bool,
+    /// The client wants it so and has sent all it will, so that nothing can cross our answer.
+    pub(super) said_all: bool,
     /// The final answer's head was queued: no error can be told any more.
     pub(super) answered: bool,
     /// The end of the connection is the end of the answer: until it is whole, closing resets.
@@ -41,16 +43,16 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(side: Side, deadline: Deadline, stream: Option<HeadSlot>) -> Self {
         let (version, method) = (Version::Http11, Method::Get);
-        let (expects, close, answered, until_close) = (false, false, false, false);
-        Client { side, deadline, version, method, expects, close, answered, until_close, stream }
+        let (expects, close, said_all, answered, until_close) = (false, false, false, false, false);
+        Client { side, deadline, version, method, expects, close, said_all, answered, until_close, stream }
     }
 
     /// A request's head has been read. `close`: the connection is to end with it.
     pub(super) fn begin(&mut self, request: &Head, close: bool) {
         self.version = request.version();
         self.method = request.method();
-        let persistent = if self.version == Version::Http10 { request.wants_keep_alive() } else { true };
-        self.close = close || request.wants_close() || !persistent;
+        self.close = close || is_last(request);
+        self.said_all = false;
         self.expects = request.get(Name::Expect).is_some();
         self.answered = false;
     }
@@ -86,6 +88,8 @@ impl Client {
                 head.encode_response(framing, connection, self.version, http1.stream().queue());
                 http1.begin_outgoing(framing);
                 self.until_close = framing == Framing::UntilClose;
+                // what follows a change of protocols is no request
+                self.said_all &= head.status() != 101;
                 if self.until_close {
                     reset_on_close(http1.stream().socket(), true);
                 }
@@ -161,19 +165,32 @@ impl Client {
         .await
     }
 
-    /// Ends an HTTP/1 connection so that the client still reads what was sent: FIN first, then what it still sends is
-    /// taken for a while. Closing at once would answer that with a reset, which can overtake our last bytes.
-    pub(super) async fn linger(&mut self) {
+    /// Ends an HTTP/1 connection so that the client still reads what was sent. True: there is nothing to wait for, and the
+    /// connection is to be closed at once. Else FIN has been sent, and what still came was taken for a while: closing
+    /// would answer that with a reset, which can overtake our last bytes.
+    pub(super) async fn end(&mut self) -> bool {
+        let at_once = match &mut self.side {
+            Side::Http1(http1) => self.said_all && !self.until_close && http1.stream().input().is_empty(),
+            Side::Http2(_) => true,
+        };
+        if !at_once {
+            self.linger().await;
+        }
+        at_once
+    }
+
+    async fn linger(&mut self) {
         self.deadline.arm(Phase::Drain, DISCARD_FOR);
         if let (true, Side::Http1(http1)) = (self.until_close, &mut self.side) {
             reset_on_close(http1.stream().socket(), false);
         }
         let Client { side, deadline, .. } = self;
-        let mut left = DISCARDED;
+        let (mut left, mut is_shut) = (DISCARDED, false);
         poll_fn(|cx| {
-            if deadline.poll_expired(cx).is_ready() || ready!(side.poll_shutdown(cx)).is_err() {
+            if deadline.poll_expired(cx).is_ready() || !is_shut && ready!(side.poll_shutdown(cx)).is_err() {
                 return Poll::Ready(());
             }
+            is_shut = true;
             let Side::Http1(http1) = side else { return Poll::Ready(()) };
             loop {
                 match ready!(http1.stream().poll_fill(cx)) {
@@ -186,6 +203,11 @@ impl Client {
         })
         .await;
     }
+}
+
+/// Whether the client sends no other request on the connection (RFC 9112 9.3, 9.6).
+pub(super) fn is_last(request: &Head) -> bool {
+    request.wants_close() || request.version() == Version::Http10 && !request.wants_keep_alive()
 }
 
 /// Where the socket refuses, a cut answer looks whole, and nothing else is different.

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::answer;
-use super::client::Client;
+use super::client::{Client, is_last};
 use super::connection::HEAD;
 use super::error::{Blame, Error};
 use super::exchange::{Exchange, Opened};
 use super::service::{Peer, handle, introduce};
 use super::worker::Worker;
-use crate::message::Limits;
+use crate::message::{Framing, Limits};
 use crate::wire::{Closed, Phase, Side};
 
 /// Serves requests until either side wants the connection to end. True: it ends between two of them, and its end has not
@@ -21,12 +21,23 @@ use crate::wire::{Closed, Phase, Side};
 pub(super) async fn serve(worker: &Rc<Worker>, peer: &Peer, client: &mut Client) -> bool {
     let mut first = true;
     while let Some(next) = next(worker, client, first).await {
-        if !answer(worker, peer, client, next).await {
-            return false;
+        match answer(worker, peer, client, next).await {
+            Then::Next => first = false,
+            Then::Part => return true,
+            Then::Cut => return false,
         }
-        first = false;
     }
     true
+}
+
+/// What becomes of the connection after an answer.
+enum Then {
+    /// It waits for the next request.
+    Next,
+    /// All has been said.
+    Part,
+    /// It ends as it is.
+    Cut,
 }
 
 /// What came on the connection.
@@ -93,8 +104,8 @@ async fn next(worker: &Rc<Worker>, client: &mut Client, first: bool) -> Option<N
     }
 }
 
-/// Answers one request. False: the connection ends.
-async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Next) -> bool {
+/// Answers one request.
+async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Next) -> Then {
     let (exchange, refused) = match next {
         Next::Request(exchange) => (exchange, None),
         Next::Refused(exchange, blame) => (exchange, Some(blame)),
@@ -118,14 +129,13 @@ async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Nex
     if let Err(error) = result
         && !told(worker, client, &mut x, &error).await
     {
-        return false;
+        return Then::Cut;
     }
     drop(x);
     if client.close || !client.discard_rest().await {
-        client.linger().await;
-        return false;
+        return if client.end().await { Then::Part } else { Then::Cut };
     }
-    true
+    Then::Next
 }
 
 /// The body's bytes begin where the head ended.
@@ -138,6 +148,8 @@ fn begin(worker: &Worker, client: &mut Client, x: &mut Exchange) -> Result<(), E
     if let Side::Http1(http1) = &mut client.side {
         http1.begin_incoming(framing);
     }
+    // some send a line's end after a body
+    client.said_all = framing == Framing::None && is_last(&x.request);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! How messages of HTTP/1 are framed on their way: what the other side gets is one message that says the same.
 
+use std::io::ErrorKind;
+
 use crate::support::{gatepost, upstream};
 
 #[test]
@@ -80,6 +82,28 @@ fn http_1_0_ends_its_connection_unless_it_asks_to_keep_it() {
     for _ in 0..2 {
         let answer = client.send("GET / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n").answer();
         assert_eq!((answer.text(), answer.field("connection")), ("hello", Some("keep-alive")));
+    }
+}
+
+/// The kernel answers what comes to a closed socket with a reset, and an answer that is still on its way may be lost by it.
+#[test]
+fn only_after_a_client_that_has_said_all_the_socket_is_closed_at_once() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).start();
+    for (request, at_once) in [
+        ("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n", true),
+        ("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n", true),
+        ("GET / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n", true),
+        ("POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", false),
+        ("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\nGET /", false),
+        ("GET / HTTP/1.1\r\nConnection: close\r\nHost: a.test\r\nHost: b.test\r\n\r\n", false),
+    ] {
+        let mut client = gate.client();
+        client.send(request).answer();
+        client.is_closed();
+        client.send("\r\n");
+        let taken = client.try_send("\r\n").map_err(|error| error.kind());
+        assert_eq!(taken, if at_once { Err(ErrorKind::BrokenPipe) } else { Ok(()) }, "{request}");
     }
 }
 
