@@ -67,6 +67,7 @@ impl Bed {
         self.kubectl(&["apply", "-k", self.overlay("gatepost").to_str().unwrap()]);
         // what a scenario that failed has left may stand
         self.seen_through();
+        self.available();
         self.app_rolled_out();
     }
 
@@ -204,6 +205,13 @@ data:
             }
             None
         })
+    }
+
+    /// Waits until the controller takes every node for served. Before, it would update all of them at once, for none has a
+    /// pod to lose.
+    fn available(&self) {
+        let available = ["-n", "gatepost", "get", "daemonset", "gatepost", "-o", "jsonpath={.status.numberAvailable}"];
+        until("available pods", || (self.kubectl(&available) == NODES.len().to_string()).then_some(()));
     }
 
     fn staying(&self) -> Vec<Pod> {
