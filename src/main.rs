@@ -1,4 +1,5 @@
-//! The binary: makes TLS usable, keeps its memory off the disk and hands over to the command line.
+//! The binary: makes TLS usable, keeps its memory off the disk, takes as many files as it may have and hands over to the
+//! command line.
 
 use std::process::ExitCode;
 
@@ -8,5 +9,9 @@ fn main() -> ExitCode {
     // private keys are in this memory, and a core would hold them; where the limit cannot be set there is none to lower
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // each connection is a file, and many systems give a process 1,024 of them unless it asks for what it may have
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = rustix::process::Rlimit { current: files.maximum, ..files };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, most);
     gatepost::cli::run()
 }

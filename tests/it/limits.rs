@@ -1,5 +1,6 @@
 //! How many connections there may be, and how long an idle one stays.
 
+use crate::support::process::Process;
 use crate::support::{gatepost, upstream};
 
 #[test]
@@ -35,4 +36,14 @@ fn an_idle_connection_is_closed_after_its_time() {
     let mut client = gate.client();
     client.get("a.test", "/");
     client.is_closed();
+}
+
+#[test]
+fn the_process_may_open_as_many_files_as_the_system_lets_it() {
+    let minimal = concat!(env!("CARGO_MANIFEST_DIR"), "/config/minimal.yaml");
+    let process = Process::wrapped(&["prlimit", "--nofile=100:"], &["--routes", minimal, "--http", "127.0.0.1:0"], &[]);
+    process.listener("http");
+    let [soft, hard] = process.most_files();
+    assert_eq!(soft, hard);
+    assert_ne!(soft, 100);
 }

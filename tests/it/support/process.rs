@@ -87,6 +87,14 @@ impl Process {
         self.0.signal(name);
     }
 
+    /// How many files it may open: what the system keeps to, and what it could ask for.
+    pub fn most_files(&self) -> [u64; 2] {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.0.id())).expect("it runs");
+        let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("a limit");
+        let numbers: Vec<u64> = files.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        numbers.try_into().expect("two numbers")
+    }
+
     /// Stops it, and waits until each of its threads has noticed: one that runs goes on until then.
     pub fn stop(&self) {
         self.signal("STOP");
