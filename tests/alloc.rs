@@ -6,9 +6,7 @@ mod counting;
 use std::cell::Cell;
 
 use counting::Counting;
-use gatepost::config::{
-    Action, Conditions, Config, HeaderEdits, HostPattern, Https, PathPattern, Rewrite, Route, Timeouts, ValuePattern,
-};
+use gatepost::config::{Action, Conditions, Config, HostPattern, PathPattern, Route, ValuePattern};
 use gatepost::message::{Head, Name, Version};
 use gatepost::routing::{RouteTable, Target, rewrite};
 
@@ -38,22 +36,7 @@ fn the_counter_counts() {
 }
 
 fn route(host: HostPattern, path: PathPattern, conditions: Conditions) -> Route {
-    Route {
-        line: 1,
-        hosts: vec![host],
-        path,
-        conditions,
-        action: Action::Broken,
-        rewrite: Rewrite::default(),
-        headers: HeaderEdits::default(),
-        timeouts: Timeouts::default(),
-        max_body: None,
-        via: false,
-        log: true,
-        https: Https::Auto,
-        hsts: None,
-        dns: gatepost::config::RouteDns::default(),
-    }
+    Route { conditions, ..Route::new(1, vec![host], path, Action::Broken) }
 }
 
 fn table() -> RouteTable {

@@ -1,29 +1,12 @@
 //! Tables of any size that benches look routes up in, and the names that they ask for.
 
-use gatepost::config::{
-    Action, Conditions, Config, HeaderEdits, HostPattern, Https, PathPattern, Rewrite, Route, Timeouts,
-};
+use gatepost::config::{Action, Config, HostPattern, PathPattern, Route};
 use gatepost::message::{Head, Name, Version};
 use gatepost::routing::RouteTable;
 
 /// A route that goes nowhere: it is only looked for.
 pub(crate) fn route(host: HostPattern, path: PathPattern) -> Route {
-    Route {
-        line: 1,
-        hosts: vec![host],
-        path,
-        conditions: Conditions::default(),
-        action: Action::Broken,
-        rewrite: Rewrite::default(),
-        headers: HeaderEdits::default(),
-        timeouts: Timeouts::default(),
-        max_body: None,
-        via: false,
-        log: true,
-        https: Https::Auto,
-        hsts: None,
-        dns: gatepost::config::RouteDns::default(),
-    }
+    Route::new(1, vec![host], path, Action::Broken)
 }
 
 /// The table of these routes.

@@ -310,6 +310,29 @@ impl Draft {
     }
 }
 
+impl Route {
+    /// For all requests of these hosts and paths. It changes nothing of them and bounds no body, whatever a file's `defaults`
+    /// would be.
+    pub fn new(line: u32, hosts: Vec<HostPattern>, path: PathPattern, action: Action) -> Route {
+        Route {
+            line,
+            hosts,
+            path,
+            conditions: Conditions::default(),
+            action,
+            rewrite: Rewrite::default(),
+            headers: HeaderEdits::default(),
+            timeouts: Timeouts::default(),
+            max_body: None,
+            via: false,
+            log: true,
+            https: Https::Auto,
+            hsts: None,
+            dns: RouteDns::default(),
+        }
+    }
+}
+
 fn joined(own: FieldEdits, default: &FieldEdits) -> FieldEdits {
     if *default == FieldEdits::default() { own } else { own.after(default) }
 }

@@ -12,8 +12,7 @@ use super::problem::{Problem, Refused, Severity};
 use super::route::{Content, Identity, Slot};
 use super::sections::DrainTimes;
 use super::{
-    AccessLog, Action, Conditions, Config, Defaults, Dns, HeaderEdits, HostPattern, Https, Limits, PathPattern,
-    Rewrite, Route, RouteDns, Timeouts, Tls, Trust,
+    AccessLog, Action, Conditions, Config, Defaults, Dns, HostPattern, Limits, PathPattern, Route, RouteDns, Tls, Trust,
 };
 
 /// A routes file that was read, with what is wrong in it.
@@ -154,20 +153,5 @@ impl Identity {
 }
 
 fn tombstone(line: u32, host: HostPattern, path: PathPattern, conditions: Conditions) -> Route {
-    Route {
-        line,
-        hosts: vec![host],
-        path,
-        conditions,
-        action: Action::Broken,
-        rewrite: Rewrite::default(),
-        headers: HeaderEdits::default(),
-        timeouts: Timeouts::default(),
-        max_body: None,
-        via: false,
-        log: true,
-        https: Https::Auto,
-        hsts: None,
-        dns: RouteDns::Unknown,
-    }
+    Route { conditions, dns: RouteDns::Unknown, ..Route::new(line, vec![host], path, Action::Broken) }
 }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use gatepost::config::{
-    AccessLog, Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern,
-    Https, LogField, PathPattern, Rewrite, Route, Timeouts, Weighted,
+    AccessLog, Action, Backend, BackendName, BackendPort, BackendScheme, Config, HostPattern, LogField, PathPattern,
+    Route, Weighted,
 };
 use gatepost::lifecycle::{Lifecycle, Readiness};
 use gatepost::proxy::{Bound, Endpoint, Setup};
@@ -51,20 +51,6 @@ pub(crate) fn start(app: SocketAddr) -> SocketAddr {
 fn route(app: SocketAddr) -> Route {
     let to =
         Backend { scheme: BackendScheme::Http, name: BackendName::Ip(app.ip()), port: BackendPort::Number(app.port()) };
-    Route {
-        line: 1,
-        hosts: vec![HostPattern::Exact("www.example.com".into())],
-        path: PathPattern::Prefix("/".into()),
-        conditions: Conditions::default(),
-        action: Action::Forward(vec![Weighted { to, weight: 1 }]),
-        rewrite: Rewrite::default(),
-        headers: HeaderEdits::default(),
-        timeouts: Timeouts::default(),
-        max_body: None,
-        via: false,
-        log: true,
-        https: Https::Auto,
-        hsts: None,
-        dns: gatepost::config::RouteDns::default(),
-    }
+    let host = HostPattern::Exact("www.example.com".into());
+    Route::new(1, vec![host], PathPattern::Prefix("/".into()), Action::Forward(vec![Weighted { to, weight: 1 }]))
 }

@@ -12,8 +12,8 @@ mod target;
 
 use super::{RouteTable, Target};
 use crate::config::{
-    Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HeaderEdits, HostPattern, Https,
-    PathPattern, Rewrite, Route, Timeouts, ValuePattern, Weighted,
+    Action, Backend, BackendName, BackendPort, BackendScheme, Conditions, Config, HostPattern, PathPattern, Rewrite,
+    Route, ValuePattern, Weighted,
 };
 use crate::message::{Head, Name, Version};
 
@@ -53,25 +53,9 @@ fn path(text: &str) -> PathPattern {
 }
 
 fn route(hosts: &str, text: &str) -> Route {
-    Route {
-        line: 0,
-        hosts: hosts.split(' ').map(host).collect(),
-        path: path(text),
-        conditions: Conditions::default(),
-        action: Action::Forward(vec![Weighted {
-            to: Backend { scheme: BackendScheme::Http, name: BackendName::Localhost, port: BackendPort::Number(80) },
-            weight: 1,
-        }]),
-        rewrite: Rewrite::default(),
-        headers: HeaderEdits::default(),
-        timeouts: Timeouts::default(),
-        max_body: None,
-        via: false,
-        log: true,
-        https: Https::Auto,
-        hsts: None,
-        dns: crate::config::RouteDns::default(),
-    }
+    let to = Backend { scheme: BackendScheme::Http, name: BackendName::Localhost, port: BackendPort::Number(80) };
+    let action = Action::Forward(vec![Weighted { to, weight: 1 }]);
+    Route::new(0, hosts.split(' ').map(host).collect(), path(text), action)
 }
 
 /// `GET`, `x-name: value`, `x-name` and `?name=value` are conditions; a value that begins with `~` is an expression.
