@@ -98,8 +98,7 @@ impl Wanted {
 
     /// The first try.
     pub(super) async fn get(&self) -> anyhow::Result<Listeners> {
-        let (given, shared) = self.ask().await;
-        self.first(given, shared)
+        self.first(self.ask().await)
     }
 
     /// Once more, after a hand-over that has ended too early. While it asks it keeps what it got: if nobody is there any
@@ -113,8 +112,7 @@ impl Wanted {
             return Ok(Again::Kept(kept));
         }
         drop(kept);
-        let (given, shared) = self.given(asked);
-        self.first(given, shared).map(Again::New)
+        self.first(Given::by(asked)).map(Again::New)
     }
 
     fn addrs(&self) -> Vec<SocketAddr> {
@@ -123,11 +121,11 @@ impl Wanted {
 
     /// The same without asking, beside whoever serves.
     pub(super) fn beside(&self) -> anyhow::Result<Listeners> {
-        self.first(Given::nothing(), true)
+        self.first(Given::nothing())
     }
 
-    fn first(&self, given: Given, shared: bool) -> anyhow::Result<Listeners> {
-        let (clients, given) = match self.bind(given, shared)? {
+    fn first(&self, given: Given) -> anyhow::Result<Listeners> {
+        let (clients, given) = match self.bind(given)? {
             Ok((clients, given)) => (Some(clients), given),
             Err(error) => {
                 let owner = if let BindError::InUse(addr) = &error { owner::of(*addr) } else { None };
@@ -145,8 +143,7 @@ impl Wanted {
 
     /// One more try for the clients' listeners, and for the admin addresses unless they are had.
     pub(super) async fn retry(&self, listeners: &mut Listeners) -> anyhow::Result<()> {
-        let (given, shared) = self.ask().await;
-        let given = match self.bind(given, shared)? {
+        let given = match self.bind(self.ask().await)? {
             Ok((clients, given)) => {
                 listeners.clients = Some(clients);
                 given
@@ -167,36 +164,16 @@ impl Wanted {
         Ok(())
     }
 
-    /// What whoever serves there gives, and whether the addresses are to be shared with it: in a pod there may always be
-    /// one that has not answered.
-    async fn ask(&self) -> (Given, bool) {
-        if !self.take_over {
-            return (Given::default(), self.is_pod);
-        }
-        self.given(handover::ask(&self.addrs()).await)
-    }
-
-    fn given(&self, asked: Asked) -> (Given, bool) {
-        match asked {
-            Asked::Nobody => (Given::default(), self.is_pod),
-            Asked::Failed(why) => {
-                warn!(
-                    why,
-                    "Listens beside the process that serves: connections that wait there when it ends may be lost"
-                );
-                (Given::nothing(), true)
-            }
-            Asked::Taken(sockets, predecessor, session) => {
-                info!(sockets = sockets.iter().map(|some| some.fds.len()).sum::<usize>(), "Took over the listeners");
-                let predecessor = Some((predecessor, session));
-                (Given { predecessor, ..Given::of(sockets) }, self.is_pod)
-            }
-        }
+    /// What whoever serves there gives.
+    async fn ask(&self) -> Given {
+        if self.take_over { Given::by(handover::ask(&self.addrs()).await) } else { Given::default() }
     }
 
     /// Binds what was not given. The inner error is one to be tried again after, the outer one ends the process.
-    fn bind(&self, mut given: Given, shared: bool) -> anyhow::Result<Result<(proxy::Bound, Given), BindError>> {
+    fn bind(&self, mut given: Given) -> anyhow::Result<Result<(proxy::Bound, Given), BindError>> {
         let clients = std::mem::take(&mut given.clients);
+        // in a pod there may always be one that has not answered
+        let shared = self.is_pod || given.is_beside;
         given.doors.extend(handover::reserve(&self.addrs()));
         match proxy::Bound::complete(clients, &self.endpoints, self.workers, shared) {
             Ok(clients) => Ok(Ok((clients, given))),
@@ -237,6 +214,24 @@ impl Wanted {
 }
 
 impl Given {
+    /// What came of asking.
+    fn by(asked: Asked) -> Given {
+        match asked {
+            Asked::Nobody => Given::default(),
+            Asked::Failed(why) => {
+                warn!(
+                    why,
+                    "Listens beside the process that serves: connections that wait there when it ends may be lost"
+                );
+                Given::nothing()
+            }
+            Asked::Taken(sockets, predecessor, session) => {
+                info!(sockets = sockets.iter().map(|some| some.fds.len()).sum::<usize>(), "Took over the listeners");
+                Given { predecessor: Some((predecessor, session)), ..Given::of(sockets) }
+            }
+        }
+    }
+
     /// Of somebody who has it all.
     fn nothing() -> Given {
         Given { is_beside: true, ..Given::default() }
