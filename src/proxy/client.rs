@@ -47,14 +47,17 @@ impl Client {
         Client { side, deadline, version, method, expects, close, said_all, answered, until_close, stream }
     }
 
-    /// A request's head has been read. `close`: the connection is to end with it.
-    pub(super) fn begin(&mut self, request: &Head, close: bool) {
+    /// A request's head has been read. `close`: the connection is to end with it. Gives whether the client says that it
+    /// sends no other one there (RFC 9112 9.3, 9.6).
+    pub(super) fn begin(&mut self, request: &Head, close: bool) -> bool {
         self.version = request.version();
         self.method = request.method();
-        self.close = close || is_last(request);
+        let is_last = request.wants_close() || self.version == Version::Http10 && !request.wants_keep_alive();
+        self.close = close || is_last;
         self.said_all = false;
         self.expects = request.get(Name::Expect).is_some();
         self.answered = false;
+        is_last
     }
 
     /// Shows an interim answer, where the client's version has them and we can send them.
@@ -203,11 +206,6 @@ impl Client {
         })
         .await;
     }
-}
-
-/// Whether the client sends no other request on the connection (RFC 9112 9.3, 9.6).
-pub(super) fn is_last(request: &Head) -> bool {
-    request.wants_close() || request.version() == Version::Http10 && !request.wants_keep_alive()
 }
 
 /// Where the socket refuses, a cut answer looks whole, and nothing else is different.

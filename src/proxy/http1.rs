@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::answer;
-use super::client::{Client, is_last};
+use super::client::Client;
 use super::connection::HEAD;
 use super::error::{Blame, Error};
 use super::exchange::{Exchange, Opened};
@@ -140,7 +140,7 @@ async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Nex
 
 /// The body's bytes begin where the head ended.
 fn begin(worker: &Worker, client: &mut Client, x: &mut Exchange) -> Result<(), Error> {
-    client.begin(&x.request, worker.is_draining());
+    let is_last = client.begin(&x.request, worker.is_draining());
     let framing = x.request.request_framing().map_err(|malformed| {
         client.close = true;
         Blame::Malformed(malformed)
@@ -149,7 +149,7 @@ fn begin(worker: &Worker, client: &mut Client, x: &mut Exchange) -> Result<(), E
         http1.begin_incoming(framing);
     }
     // some send a line's end after a body
-    client.said_all = framing == Framing::None && is_last(&x.request);
+    client.said_all = framing == Framing::None && is_last;
     Ok(())
 }
 
