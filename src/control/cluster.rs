@@ -62,7 +62,7 @@ impl Cluster {
     pub(super) fn new(told: InCluster, tickets: Arc<Tickets>) -> Cluster {
         let InCluster { kubernetes, kept, node, generations, stage, readiness, networks } = told;
         let (events, writer) = events::channel(kubernetes.client.clone());
-        let (others, board) = status::channel(kubernetes.clone(), node, generations, (stage, readiness), networks);
+        let (others, board) = status::channel(kubernetes.clone(), node, generations, stage, readiness, networks);
         let tickets = tickets::shared(kubernetes.clone(), tickets);
         let (begin, begun) = oneshot::channel();
         let with_others = async move {

@@ -94,7 +94,8 @@ pub(super) fn channel(
     kubernetes: Kubernetes,
     node: Node,
     generation: watch::Receiver<u64>,
-    (stage, readiness): (watch::Receiver<Stage>, Readiness),
+    stage: watch::Receiver<Stage>,
+    readiness: Readiness,
     networks: watch::Sender<Option<String>>,
 ) -> (Others, Board) {
     let (nodes, seen) = watch::channel(Nodes::Unknown);
