@@ -59,6 +59,11 @@ class Bed:
             up[peer.name] = (peer, process, millis)
         return up
 
+    @staticmethod
+    def stop(up):
+        for _, process, _ in up.values():
+            process.stop()
+
 
 class Silent(Exception):
     """A program that does not answer."""

@@ -17,10 +17,6 @@ NUMBERS = itertools.count(1)
 class Driver:
     def __init__(self, bed):
         self.bed, self.program = bed, build.folder() / "examples/load"
-        self.help = subprocess.run([self.program, "--help"], capture_output=True, text=True, timeout=20).stdout
-
-    def can(self, scenario):
-        return all(flag in self.help for flag in scenario.client)
 
     def command(self, peer, scenario, *flags, connections=None):
         scheme, port = ("https", peer.https) if scenario.secure else ("http", peer.http)

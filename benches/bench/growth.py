@@ -49,14 +49,9 @@ def measure(bed, driver, app, kinds, progress):
 
 def point(name, at, scenario, bed, driver, app, up, progress):
     scenario = replace(scenario, name=f"{name} {at:,}")
-    entries = rounds.measure(bed, driver, app, up, [scenario], progress)
+    entries = rounds.measure(bed, driver, app, up, scenario, progress)
     peaks = {peer: process.peak() for peer, (_, process, _) in up.items()}
     return [{**entry, "what": name, "at": at, "peakKib": peaks[entry["peer"]]} for entry in entries]
-
-
-def stop(up):
-    for _, process, _ in up.values():
-        process.stop()
 
 
 def routes(name, bed, driver, app, kinds, progress):
@@ -67,7 +62,7 @@ def routes(name, bed, driver, app, kinds, progress):
         progress.at(f"{name}: starting with {at:,}")
         up = bed.start_all(able, routes=at)
         yield from point(name, at, replace(scenarios.BY_NAME["small"], routes=at), bed, driver, app, up, progress)
-        stop(up)
+        bed.stop(up)
 
 
 def connections(name, bed, driver, app, kinds, progress):
@@ -90,7 +85,7 @@ def connections(name, bed, driver, app, kinds, progress):
                     bed.notes.append(f"growth, {at} connections, {peer.name}: not measured: "
                                      f"{client.last_words() or 'not all were answered in time'}")
                 client.stop()
-            stop(up)
+            bed.stop(up)
 
 
 def workers(name, bed, driver, app, kinds, progress):
@@ -100,7 +95,7 @@ def workers(name, bed, driver, app, kinds, progress):
             bed.notes.append(f"growth: {at} workers had their CPUs together with those that ask and answer")
         up = sized.start_all([kind for kind in kinds if kind.name != "floor"])
         yield from point(name, at, scenarios.BY_NAME["small"], sized, Driver(sized), app, up, progress)
-        stop(up)
+        bed.stop(up)
 
 
 def with_workers(bed, number):
@@ -116,7 +111,7 @@ def bodies(name, bed, driver, app, kinds, progress):
     up = bed.start_all(kinds)
     for at in points(name, bed.options.quick):
         yield from point(name, at, body(name, at), bed, driver, app, up, progress)
-    stop(up)
+    bed.stop(up)
 
 
 def body(name, size):

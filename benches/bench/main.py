@@ -80,13 +80,12 @@ def with_bed(on, kinds, facts, progress):
         up = on.start_all(kinds, routes=routes)
         mine = [scenario for scenario in scenarios.ALL if scenario.name in chosen and scenario.routes == routes]
         for scenario in mine:
-            facts["rounds"] += rounds.measure(on, driver, app, up, [scenario], progress)
+            facts["rounds"] += rounds.measure(on, driver, app, up, scenario, progress)
             progress.say(f"{scenario.title}: measured")
         if routes == 1 and "latency" in chosen:
             facts["latency"] = latency.measure(on, driver, up, facts["rounds"], progress)
             progress.say("latency measured")
-        for _, running, _ in up.values():
-            running.stop()
+        on.stop(up)
     if "reloads" in chosen:
         facts["reloads"] = reloads.measure(on, driver, kinds, progress)
         progress.say("reloads measured")

@@ -26,8 +26,7 @@ def measure(bed, driver, kinds, progress):
             found.setdefault(name, {"startMillis": millis, "residentKib": resident, "proportionalKib": proportional,
                                     "idle": {}})
         hold(bed, driver, up, scenario, kind, idle, found, progress)
-        for _, process, _ in up.values():
-            process.stop()
+        bed.stop(up)
     return found
 
 

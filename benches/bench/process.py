@@ -37,7 +37,7 @@ class Cpu:
 class Process:
     """A program with all its children."""
 
-    def __init__(self, command, cpus, out, err, environment=None, ports=()):
+    def __init__(self, command, cpus, out, err, environment=None):
         def before_it_runs():
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             os.sched_setaffinity(0, cpus)

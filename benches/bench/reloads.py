@@ -21,7 +21,7 @@ def measure(bed, driver, kinds, progress):
         up = bed.start_all([kind])
         for peer, process, _ in up.values():
             found.append({"peer": peer.name, **one(bed, driver, peer, process, progress)})
-            process.stop()
+        bed.stop(up)
     return found
 
 

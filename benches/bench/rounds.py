@@ -3,23 +3,19 @@
 WARM_UP = 0.3
 
 
-def measure(bed, driver, app, up, chosen, progress):
-    """Rounds of every scenario, of every peer that can play it."""
+def measure(bed, driver, app, up, scenario, progress):
+    """Rounds of a scenario, of every peer that can play it."""
     found = []
-    for scenario in chosen:
-        if not driver.can(scenario):
-            bed.notes.append(f"{scenario.name}: not measured, the client of this build cannot do it")
-            continue
-        players = [each for each in up.values() if scenario.needs <= each[0].can]
-        players = [each for each in players if is_played(bed, driver, each[0], scenario)]
-        for number in range(bed.options.rounds):
-            for peer, process, _ in players:
-                progress.at(f"{scenario.name}: round {number + 1} of {bed.options.rounds}, {peer.name}")
-                entry = one(bed, driver, app, peer, process, scenario)
-                if entry:
-                    found.append({"scenario": scenario.name, "peer": peer.name, "round": number, **entry})
-                else:
-                    bed.notes.append(f"{scenario.name}, {peer.name}: round {number + 1} came to no result")
+    players = [each for each in up.values() if scenario.needs <= each[0].can]
+    players = [each for each in players if is_played(bed, driver, each[0], scenario)]
+    for number in range(bed.options.rounds):
+        for peer, process, _ in players:
+            progress.at(f"{scenario.name}: round {number + 1} of {bed.options.rounds}, {peer.name}")
+            entry = one(bed, driver, app, peer, process, scenario)
+            if entry:
+                found.append({"scenario": scenario.name, "peer": peer.name, "round": number, **entry})
+            else:
+                bed.notes.append(f"{scenario.name}, {peer.name}: round {number + 1} came to no result")
     return found
 
 

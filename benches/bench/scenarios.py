@@ -18,8 +18,6 @@ class Scenario:
     routes: int = 1
     # one request moves so many bytes of a body
     body: int = 0
-    # the client shows by its help that it has these
-    client: tuple = ()
 
     @property
     def secure(self):
@@ -40,14 +38,13 @@ ALL = (
     # the client keeps eight tickets: more connections than that at once would be full handshakes for the rest
     of("resumed", "a resumed TLS session a request", "--new-connection", "--resume", *SIZE, needs=["tls"], connections=4),
     of("http2", "HTTP/2 over TLS, 16 connections x 32 streams", "--http2", "--streams", "32", *SIZE,
-       needs=["tls", "http2"], connections=16, client=("--http2", "--streams")),
+       needs=["tls", "http2"], connections=16),
     of("http2-100", "HTTP/2 over TLS, 1 connection x 100 streams", "--http2", "--streams", "100", *SIZE,
-       needs=["tls", "http2"], connections=1, client=("--http2", "--streams")),
-    of("download", "1 MiB answer", "--expect-size", str(MEBIBYTE), path=f"/bytes/{MEBIBYTE}", connections=8, body=MEBIBYTE,
-       client=("--upload",)),
-    of("upload", "1 MiB upload", "--upload", "1MiB", connections=8, body=MEBIBYTE, client=("--upload",)),
+       needs=["tls", "http2"], connections=1),
+    of("download", "1 MiB answer", "--expect-size", str(MEBIBYTE), path=f"/bytes/{MEBIBYTE}", connections=8, body=MEBIBYTE),
+    of("upload", "1 MiB upload", "--upload", "1MiB", connections=8, body=MEBIBYTE),
     of("routes", "small GET, the middle of 1,000 routes", *SIZE, needs=["routes"], routes=1000),
-    of("websocket", "WebSocket, 64 bytes there and back", "--websocket=64B", needs=["websocket"], client=("--websocket",)),
+    of("websocket", "WebSocket, 64 bytes there and back", "--websocket=64B", needs=["websocket"]),
 )
 NAMES = tuple(scenario.name for scenario in ALL)
 BY_NAME = {scenario.name: scenario for scenario in ALL}
