@@ -92,7 +92,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "FORMAT", env = "GATEPOST_LOG", value_enum)]
     log: Option<Log>,
 
-    /// error, warn, info, debug, trace, or directives such as warn,gatepost::control=debug
+    /// error, warn, info, debug, or directives such as warn,gatepost::control=debug
     #[arg(long, value_name = "LEVEL", env = "GATEPOST_LOG_LEVEL", default_value = "info", value_parser = str::parse::<LogLevel>)]
     log_level: LogLevel,
 
