@@ -46,7 +46,8 @@ fn a_process_that_takes_the_sockets_and_says_nothing_more_is_forgotten() {
     let first = hello(addr).serving();
     let load = Load::on(addr);
     let (_peer, offer, fds) = Peer::asks(addr);
-    assert_eq!(offer["listeners"][0]["addr"], addr.to_string());
+    let listeners = offer["listeners"].as_array().unwrap();
+    assert!(listeners.iter().any(|listener| listener["addr"] == addr.to_string()), "{listeners:?}");
     assert!(fds.len() >= 3);
     let line = first.says("The hand-over has ended");
     assert_eq!(line["why"], "nothing was heard of it for 5 s");
