@@ -23,13 +23,14 @@ impl Origin {
     /// address of `X-Forwarded-For` that is not; `CF-Connecting-IP` wins when the peer is Cloudflare's and is believed.
     pub(super) fn of(peer: IpAddr, head: &Head, trust: &Trust, cloudflare: &CloudflareNetworks) -> Self {
         let peer = unmapped(peer);
-        let is_cloudflare = cloudflare.contains(peer);
-        let sender = match (trusts(trust, cloudflare, peer), is_cloudflare) {
-            (false, _) => Sender::Stranger,
-            (true, false) => Sender::Proxy,
-            (true, true) => Sender::Cloudflare,
+        // asked only where it matters: for most requests it does not, and the list is the longest walk of all that is done
+        let is_cloudflare = || cloudflare.contains(peer);
+        let sender = match trusts(trust, cloudflare, peer) {
+            false => Sender::Stranger,
+            true if is_cloudflare() => Sender::Cloudflare,
+            true => Sender::Proxy,
         };
-        let secure = (sender != Sender::Stranger || is_cloudflare) && says_https(head);
+        let secure = says_https(head) && (sender != Sender::Stranger || is_cloudflare());
         let client = match head.get(Name::CfConnectingIp) {
             _ if sender == Sender::Stranger => peer,
             Some(said) if trust.cloudflare && sender == Sender::Cloudflare => address(said).unwrap_or(peer),
