@@ -82,9 +82,9 @@ impl Head {
 
     /// Adds a field at the end. A value that would break out of its line (CR, LF, NUL and other control characters)
     /// is not added.
-    #[inline]
     pub fn push(&mut self, name: Name, value: &[u8]) {
-        let added = name.is_one() && self.add(name, name.as_str().as_bytes(), value);
+        let begin = name.line().as_bytes();
+        let added = name.is_one() && self.add_line(name, begin.len(), value, |bytes| bytes.extend_from_slice(begin));
         debug_assert!(added, "not a field: {name:?} {value:?}");
     }
 
@@ -138,21 +138,33 @@ impl Head {
 
     /// False: the value would break out of its line, and nothing was added.
     pub(super) fn add(&mut self, id: Name, name: &[u8], value: &[u8]) -> bool {
+        self.add_line(id, name.len() + name::SEPARATOR, value, |bytes| {
+            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(b": ");
+        })
+    }
+
+    /// `begin` appends the `before` bytes that stand before the value.
+    #[inline]
+    fn add_line(&mut self, id: Name, before: usize, value: &[u8], begin: impl FnOnce(&mut Vec<u8>)) -> bool {
         if !target::is_field_value(value) {
             return false;
         }
-        let value = value.trim_ascii();
+        let value = match value {
+            // nearly every value: a look at its ends is cheaper than two walks from them
+            [first, .., last] if *first > b' ' && *last > b' ' => value,
+            _ => value.trim_ascii(),
+        };
         let at = self.bytes.len();
-        self.bytes.reserve(name.len() + value.len() + 4);
-        self.bytes.extend_from_slice(name);
-        self.bytes.extend_from_slice(b": ");
+        self.bytes.reserve(before + value.len() + 2);
+        begin(&mut self.bytes);
         self.bytes.extend_from_slice(value);
         self.bytes.extend_from_slice(b"\r\n");
         self.index(Field {
             at: at as u32,
-            value_at: (at + name.len() + 2) as u32,
+            value_at: (at + before) as u32,
             value_len: value.len() as u32,
-            name_len: name.len() as u16,
+            name_len: (before - name::SEPARATOR) as u16,
             id,
             removed: false,
             tidy: true,

@@ -11,6 +11,10 @@ use super::{Limits, Malformed, Method, Version, target};
 const CONNECTION_SPECIFIC: u64 =
     name::set(&[Name::Connection, Name::KeepAlive, Name::ProxyConnection, Name::TransferEncoding, Name::Upgrade]);
 
+/// Of each request another value. In the compression's table (RFC 7541 2.3.2) they would push out what does come again, and
+/// every next one is compared with all of its name that are still there; as "never indexed" they stay out.
+const UNIQUE: u64 = name::set(&[Name::XRequestId, Name::XForwardedFor, Name::XRealIp]);
+
 impl Head {
     /// Takes over a request that came by HTTP/2. `:authority` becomes the Host field, several Cookie fields become
     /// one (RFC 9113 8.2.3).
@@ -139,9 +143,16 @@ impl Head {
             if (HOP_BY_HOP | skipped) & field.id.bit() != 0 && !trailers {
                 continue;
             }
-            let name = HeaderName::from_bytes(field.name(&self.bytes)).map_err(|_| Malformed::Field("bad field name"));
-            let value = HeaderValue::from_bytes(value).map_err(|_| Malformed::Field("bad byte in a field value"));
-            map.append(name?, value?);
+            let name = match field.id.to_http() {
+                Some(name) => name,
+                None => {
+                    HeaderName::from_bytes(field.name(&self.bytes)).map_err(|_| Malformed::Field("bad field name"))?
+                }
+            };
+            let mut value =
+                HeaderValue::from_bytes(value).map_err(|_| Malformed::Field("bad byte in a field value"))?;
+            value.set_sensitive(UNIQUE & field.id.bit() != 0);
+            map.append(name, value);
         }
         Ok(())
     }

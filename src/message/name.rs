@@ -1,6 +1,8 @@
 //! The field names that somebody in this program asks for by name, and sets of them. [`Name::of`] is the one door: it
 //! costs one multiplication, one table read and one comparison.
 
+use http::header::HeaderName;
+
 /// Names with an index of their own, then families of names that are only ever dropped together and share one.
 macro_rules! names {
     ($($variant:ident $text:literal),+ ; $($family:ident [$($member:literal),* $(,)?]),+ $(,)?) => {
@@ -14,8 +16,10 @@ macro_rules! names {
             Other,
         }
 
-        /// Lower-case texts of the names with an index of their own, by discriminant.
-        const TEXTS: &[&str] = &[$($text),+];
+        /// How lines of the names with an index of their own begin, by discriminant: in lower case, `: ` included.
+        const LINES: &[&str] = &[$(concat!($text, ": ")),+];
+        /// The same names as the `http` crate has them.
+        static HTTP: [HeaderName; LINES.len()] = [$(HeaderName::from_static($text)),+];
         const LISTED: &[(&str, Name)] = &[$(($text, Name::$variant),)+ $($(($member, Name::$family),)*)+];
     };
 }
@@ -113,6 +117,9 @@ pub(super) const CLOUDFLARE: u64 = set(&[Name::CfConnectingIp, Name::CfVisitor, 
 pub(super) const COUNT: usize = Name::Other as usize + 1;
 const _: () = assert!(COUNT <= 64);
 
+/// Bytes of `: `.
+pub(super) const SEPARATOR: usize = 2;
+
 /// No name is as long: `strict-transport-security` has 25 letters.
 const LONGEST: usize = 32;
 
@@ -179,13 +186,25 @@ impl Name {
 
     /// The name in lower case; empty for [`Name::Other`] and families.
     pub fn as_str(self) -> &'static str {
-        TEXTS.get(self as usize).copied().unwrap_or("")
+        let line = self.line();
+        &line[..line.len().saturating_sub(SEPARATOR)]
+    }
+
+    /// The name in the `http` crate's type, for a name with an index of its own.
+    pub(super) fn to_http(self) -> Option<HeaderName> {
+        HTTP.get(self as usize).cloned()
+    }
+
+    /// The name and what divides it from the value, as the line of a field begins; empty when [`Name::as_str`] is.
+    #[inline]
+    pub(super) fn line(self) -> &'static str {
+        LINES.get(self as usize).copied().unwrap_or("")
     }
 
     /// Whether all fields of this index have one name.
     #[inline]
     pub(super) const fn is_one(self) -> bool {
-        (self as usize) < TEXTS.len()
+        (self as usize) < LINES.len()
     }
 
     /// This name as a set of one.
