@@ -2,10 +2,10 @@
 //!
 //! One door: [`Client`]: heads towards the client, and what becomes of its connection.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -105,7 +105,7 @@ impl Client {
                 }
                 let answer = head.to_http_response().map_err(Fault::Malformed)?;
                 http2.set_outgoing(sender);
-                stream.set(answer.map(|()| body));
+                stream.0.set(Some(answer.map(|()| body)));
             }
             (Side::Http2(_), None) => return Err(Fault::Gone),
         }
@@ -232,43 +232,11 @@ fn poll_discard(side: &mut Side, left: &mut usize, cx: &mut Context<'_>) -> Poll
 
 /// Where `handle` leaves the head of a stream's answer for hyper's service to find.
 #[derive(Clone, Default)]
-pub(super) struct HeadSlot(Rc<RefCell<HeadState>>);
-
-#[derive(Default)]
-struct HeadState {
-    head: Option<http::Response<SlotBody>>,
-    over: bool,
-    waker: Option<Waker>,
-}
+pub(super) struct HeadSlot(Rc<Cell<Option<http::Response<SlotBody>>>>);
 
 impl HeadSlot {
-    fn set(&self, head: http::Response<SlotBody>) {
-        let mut state = self.0.borrow_mut();
-        state.head = Some(head);
-        if let Some(waker) = state.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// There will be no head: the stream is to be reset.
-    pub(super) fn give_up(&self) {
-        let mut state = self.0.borrow_mut();
-        state.over = true;
-        if let Some(waker) = state.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// The head once it is there; `None` when there will be none.
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<http::Response<SlotBody>>> {
-        let mut state = self.0.borrow_mut();
-        match state.head.take() {
-            Some(head) => Poll::Ready(Some(head)),
-            None if state.over => Poll::Ready(None),
-            None => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
+    /// The head, once it is there.
+    pub(super) fn take(&self) -> Option<http::Response<SlotBody>> {
+        self.0.take()
     }
 }

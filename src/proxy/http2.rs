@@ -1,19 +1,18 @@
-//! A client's HTTP/2 connection: hyper's, with prior knowledge; each stream is one `handle` in a task of its own.
+//! A client's HTTP/2 connection: hyper's, with prior knowledge; each stream is one `handle`.
 //!
 //! One door: [`serve`].
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::task::AbortHandle;
 
 use super::client::{Client, HeadSlot};
 use super::connection::HEAD;
@@ -24,7 +23,7 @@ use super::service::{Peer, handle, introduce};
 use super::worker::Worker;
 use crate::config;
 use crate::message::Limits;
-use crate::wire::{Deadline, Frugal, Http2, LocalExecutor, Phase, Side, SlotBody};
+use crate::wire::{Deadline, Frugal, Http2, Phase, Side, SlotBody};
 
 /// What a client may send on one stream before we have taken it.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -74,12 +73,13 @@ pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, client: Option<Cl
     let streams = Rc::new(Streams { active: Cell::new(0), deadline, keep_alive: limits.keep_alive });
     let config::Limits { header_bytes, header_count, streams: most, .. } = limits;
     let head = Limits { bytes: header_bytes, fields: header_count };
+    let rests = Rests::default();
     let service = service_fn(|request| {
         let active = streams.enter();
-        answer(Rc::clone(worker), Rc::clone(&peer), request, head, active)
+        answer(Rc::clone(worker), Rc::clone(&peer), request, head, active, rests.clone())
     });
     let mut connection = pin!(
-        hyper::server::conn::http2::Builder::new(LocalExecutor)
+        hyper::server::conn::http2::Builder::new(rests.clone())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -115,21 +115,32 @@ pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, client: Option<Cl
     }
 }
 
-/// One stream: the head as soon as `handle` has it; its body follows by itself.
-async fn answer(
+/// One stream, up to the head of its answer; hyper asks for it in the task that it has for the stream. Dropped, as when the
+/// stream is reset before that, it ends `handle` too.
+///
+/// On the heap from the beginning: hyper moves what this gives several times before it first asks.
+fn answer(
     worker: Rc<Worker>,
     peer: Rc<Peer>,
     request: Request<Incoming>,
     limits: Limits,
     active: Active,
-) -> Result<Response<SlotBody>, Reset> {
+    rests: Rests,
+) -> impl Future<Output = Result<Response<SlotBody>, Reset>> {
     let slot = HeadSlot::default();
-    let task = tokio::task::spawn_local(run(worker, peer, request, limits, slot.clone(), active));
-    // hyper drops this future when the stream is reset before its head: then `handle` ends too
-    let abort = AbortOnDrop(Some(task.abort_handle()));
-    let head = poll_fn(|cx| slot.poll(cx)).await;
-    abort.keep();
-    head.ok_or(Reset)
+    let mut running = Some(Box::pin(run(worker, peer, request, limits, slot.clone(), active)));
+    poll_fn(move |cx| {
+        let is_over = running.as_mut().is_none_or(|running| running.as_mut().poll(cx).is_ready());
+        match (slot.take(), is_over) {
+            (None, false) => Poll::Pending,
+            (None, true) => Poll::Ready(Err(Reset)),
+            (Some(head), true) => Poll::Ready(Ok(head)),
+            (Some(head), false) => {
+                rests.0.set(running.take().map(|running| running as Rest));
+                Poll::Ready(Ok(head))
+            }
+        }
+    })
 }
 
 async fn run(
@@ -140,7 +151,7 @@ async fn run(
     slot: HeadSlot,
     active: Active,
 ) {
-    let _over = GiveUp { slot: slot.clone(), worker: Rc::clone(&worker) };
+    let _panics = Panics(Rc::clone(&worker));
     let (parts, body) = request.into_parts();
     let mut x = Opened::new(&worker, worker.take_exchange());
     let read = x.request.from_http_request(&parts, limits);
@@ -161,38 +172,58 @@ async fn run(
     drop((x, active));
 }
 
+/// What is left of a stream once the head of its answer is there.
+type Rest = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Runs hyper's own tasks on the thread they were made on, and what they leave of a stream. A panic there ends at most
+/// their connection.
+#[derive(Clone, Default)]
+struct Rests(Rc<Cell<Option<Rest>>>);
+
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Rests {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(Attended { future, rests: self.clone() });
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A task of hyper's. When it has got a head it takes what it can of the body; a small answer is through with that.
+    /// What is not gets a task of its own, for hyper's now waits for the client's window, and would neither read the
+    /// upload nor look at a deadline meanwhile.
+    struct Attended<F> {
+        #[pin]
+        future: F,
+        rests: Rests,
+    }
+}
+
+impl<F: Future> Future for Attended<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = this.future.poll(cx);
+        if let Some(mut rest) = this.rests.0.take()
+            && rest.as_mut().poll(cx).is_pending()
+        {
+            tokio::task::spawn_local(rest);
+        }
+        polled
+    }
+}
+
 /// The stream ends with RST_STREAM: nobody is there to be told, or nothing can be told any more.
 #[derive(Debug, thiserror::Error)]
 #[error("the stream is given up")]
 struct Reset;
 
-/// Held by a stream's task, however it ends.
-struct GiveUp {
-    slot: HeadSlot,
-    worker: Rc<Worker>,
-}
+/// Held by a stream, however it ends.
+struct Panics(Rc<Worker>);
 
-impl Drop for GiveUp {
+impl Drop for Panics {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.worker.metrics.panicked();
-        }
-        self.slot.give_up();
-    }
-}
-
-struct AbortOnDrop(Option<AbortHandle>);
-
-impl AbortOnDrop {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
+            self.0.metrics.panicked();
         }
     }
 }

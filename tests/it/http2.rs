@@ -9,7 +9,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::support::http2::{
-    self, ACK, Body, Frames, GOAWAY, HEADERS, PING, RST_STREAM, full, request, streamed, trailed, whole, within,
+    self, ACK, Body, Frames, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, full, request, streamed, trailed, whole,
+    within,
 };
 use crate::support::{Signal, gatepost, upstream};
 
@@ -137,6 +138,21 @@ async fn an_answer_that_is_cut_is_a_reset_and_never_a_whole_one() {
             Err(_) => true,
         });
     }
+}
+
+#[test]
+fn an_answer_that_a_client_of_http_2_does_not_take_is_given_up() {
+    // more than hyper takes without asking
+    let app = upstream().ok(&"x".repeat(40_000));
+    let gate = gatepost().route("host: a.test, timeouts: {idle: 200ms}", &app);
+    let gate = gate.section("limits: {keepAlive: 200ms}").start();
+    let mut frames = Frames::connect(&gate);
+    // SETTINGS_INITIAL_WINDOW_SIZE: no byte of a body may come
+    frames.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    frames.request(1, &[(":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")]);
+    assert_eq!(frames.next(HEADERS).stream, 1);
+    // nothing is under way any more, so the connection may go
+    assert_eq!(frames.next(GOAWAY).payload[4..], [0, 0, 0, 0]);
 }
 
 #[test]
