@@ -7,7 +7,7 @@
 FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS build
 ARG TARGETARCH=amd64
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates libcap2-bin \
+ && apt-get install -y --no-install-recommends ca-certificates libcap2-bin make \
  && if [ "$(dpkg --print-architecture)" != "$TARGETARCH" ]; then \
       gnu=$([ "$TARGETARCH" = arm64 ] && echo aarch64-linux-gnu || echo x86-64-linux-gnu) \
       && apt-get install -y --no-install-recommends "gcc-$gnu" "libc6-dev-$TARGETARCH-cross" \

@@ -12,7 +12,11 @@ case $arch in
     target=x86_64-unknown-linux-gnu gnu=x86_64-linux-gnu
     link=(-C link-arg=-Wl,--icf=all -C link-arg=-Wl,--pack-dyn-relocs=relr)
     ;;
-  arm64) target=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu ;;
+  arm64)
+    target=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu
+    # kernels there have pages of 4, 16 or 64 KiB; jemalloc works with as large as it is built for, and smaller ones
+    export JEMALLOC_SYS_WITH_LG_PAGE=16
+    ;;
   *)
     echo "binary.sh: amd64 or arm64, not $arch" >&2
     exit 2

@@ -39,6 +39,16 @@ fn an_idle_connection_is_closed_after_its_time() {
 }
 
 #[test]
+fn the_allocator_gives_what_a_burst_has_taken_back_after_a_second() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    let output = command.arg("--version").env("_RJEM_MALLOC_CONF", "stats_print:true").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    for setting in ["opt.narenas: 2\n", "opt.dirty_decay_ms: 1000 ", "opt.muzzy_decay_ms: 0 "] {
+        assert!(told.contains(setting), "{setting:?} in {told}");
+    }
+}
+
+#[test]
 fn the_process_may_open_as_many_files_as_the_system_lets_it() {
     let minimal = concat!(env!("CARGO_MANIFEST_DIR"), "/config/minimal.yaml");
     let process = Process::wrapped(&["prlimit", "--nofile=100:"], &["--routes", minimal, "--http", "127.0.0.1:0"], &[]);
