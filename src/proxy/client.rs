@@ -91,6 +91,9 @@ impl Client {
                 head.encode_response(framing, connection, self.version, http1.stream().queue());
                 http1.begin_outgoing(framing);
                 self.until_close = framing == Framing::UntilClose;
+                if self.close && head.status() != 101 {
+                    http1.part();
+                }
                 // what follows a change of protocols is no request
                 self.said_all &= head.status() != 101;
                 if self.until_close {
@@ -176,7 +179,10 @@ impl Client {
             Side::Http1(http1) => self.said_all && !self.until_close && http1.stream().input().is_empty(),
             Side::Http2(_) => true,
         };
-        if !at_once {
+        if at_once {
+            // the last bytes wait for it
+            poll_fn(|cx| Poll::Ready(self.side.poll_shutdown(cx).is_ready())).await;
+        } else {
             self.linger().await;
         }
         at_once

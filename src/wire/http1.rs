@@ -20,6 +20,8 @@ pub struct Http1 {
     outgoing: BodyWriter,
     /// Payload of the current chunk that is announced and not written.
     announced: usize,
+    /// The connection ends with the message that leaves.
+    parts: bool,
 }
 
 /// Why no head could be read.
@@ -45,6 +47,7 @@ impl Http1 {
             ready: 0,
             outgoing: BodyWriter::new(Framing::None),
             announced: 0,
+            parts: false,
         })
     }
 
@@ -110,6 +113,11 @@ impl Http1 {
     pub fn begin_outgoing(&mut self, framing: Framing) {
         self.outgoing = BodyWriter::new(framing);
         self.announced = 0;
+    }
+
+    /// The connection will be shut down as soon as the message that leaves has been written.
+    pub fn part(&mut self) {
+        self.parts = true;
     }
 
     /// Takes over a request of which another connection has written nothing: its queued bytes and where its body stands.
@@ -182,6 +190,9 @@ impl Http1 {
     }
 
     pub(super) fn end(&mut self, trailers: Option<&Trailers>) -> Result<(), Fault> {
+        if self.parts {
+            self.stream.ends();
+        }
         self.outgoing.end(trailers, self.stream.queue()).map_err(|_| Fault::Length)
     }
 }

@@ -31,6 +31,8 @@ pub struct Stream {
     written: u32,
     /// The last read filled its buffer: a body streams, read more at once.
     eager: bool,
+    /// What is queued is the last of the connection.
+    last: bool,
     /// Bytes written to the socket since [`Stream::reset_sent`]; tells whether a request may be sent again.
     sent: u64,
 }
@@ -47,7 +49,7 @@ impl Stream {
     }
 
     fn over(io: Io) -> Self {
-        Stream { io, input: None, queue: Queue(Vec::new()), written: 0, eager: false, sent: 0 }
+        Stream { io, input: None, queue: Queue(Vec::new()), written: 0, eager: false, last: false, sent: 0 }
     }
 
     /// The socket.
@@ -195,7 +197,9 @@ impl Stream {
     /// The socket's.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while (self.written as usize) < self.queue.len() {
-            let n = ready!(Pin::new(&mut self.io).poll_write(cx, &self.queue[self.written as usize..]))?;
+            let rest = &self.queue[self.written as usize..];
+            let io = &mut self.io;
+            let n = ready!(if self.last { io.poll_write_last(cx, rest) } else { Pin::new(io).poll_write(cx, rest) })?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -204,6 +208,11 @@ impl Stream {
         }
         self.clear_queue();
         Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// What is queued now is the last, and [`Stream::poll_shutdown`] follows as soon as it is written.
+    pub fn ends(&mut self) {
+        self.last = true;
     }
 
     fn clear_queue(&mut self) {

@@ -1,6 +1,7 @@
 //! How messages of HTTP/1 are framed on their way: what the other side gets is one message that says the same.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 
 use crate::support::{gatepost, upstream};
 
@@ -102,8 +103,30 @@ fn only_after_a_client_that_has_said_all_the_socket_is_closed_at_once() {
         client.send(request).answer();
         client.is_closed();
         client.send("\r\n");
+        if at_once {
+            client.until_reset();
+        }
         let taken = client.try_send("\r\n").map_err(|error| error.kind());
         assert_eq!(taken, if at_once { Err(ErrorKind::BrokenPipe) } else { Ok(()) }, "{request}");
+    }
+}
+
+#[test]
+fn the_last_answer_of_a_connection_comes_in_one_packet_with_its_end() {
+    let app = upstream().ok("hello");
+    let gate = gatepost().route("host: a.test", &app).start();
+    for version in ["1.1", "1.0"].repeat(25) {
+        let mut client = TcpStream::connect(gate.addr).unwrap();
+        write!(client, "GET / HTTP/{version}\r\nHost: a.test\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"hello") {
+            let mut buffer = [0; 4096];
+            let n = client.read(&mut buffer).unwrap();
+            answer.extend_from_slice(&buffer[..n]);
+        }
+        // had it a packet of its own, it would not be there yet, sooner or later in fifty times
+        client.set_nonblocking(true).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
     }
 }
 

@@ -5,6 +5,8 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::PATIENCE;
 use super::strict::{Kind, Message, Reader};
 
@@ -43,6 +45,13 @@ impl Client {
     /// Ends the connection with a reset.
     pub fn reset(self) {
         super::reset(&self.reader.io);
+    }
+
+    /// Waits for a reset, also behind an end that has been read.
+    pub fn until_reset(&mut self) {
+        let mut socket = [PollFd::new(&self.reader.io, PollFlags::empty())];
+        let patience = PATIENCE.try_into().expect("a time");
+        assert_eq!(rustix::event::poll(&mut socket, Some(&patience)), Ok(1), "no reset");
     }
 }
 
