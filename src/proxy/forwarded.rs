@@ -7,6 +7,9 @@ use std::net::IpAddr;
 use crate::config::{CloudflareNetworks, Trust};
 use crate::message::{Head, Name, Sender};
 
+/// Bytes of `CF-Visitor`: Cloudflare writes some twenty, and what is longer is not read into memory.
+const VISITOR: usize = 256;
+
 /// What is known of the client before anything else is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
@@ -30,7 +33,8 @@ impl Origin {
             true if is_cloudflare() => Sender::Cloudflare,
             true => Sender::Proxy,
         };
-        let secure = says_https(head) && (sender != Sender::Stranger || is_cloudflare());
+        let tells = head.get(Name::XForwardedProto).is_some() || head.get(Name::CfVisitor).is_some();
+        let secure = tells && (sender != Sender::Stranger || is_cloudflare()) && says_https(head);
         let client = match head.get(Name::CfConnectingIp) {
             _ if sender == Sender::Stranger => peer,
             Some(said) if trust.cloudflare && sender == Sender::Cloudflare => address(said).unwrap_or(peer),
@@ -75,7 +79,7 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 
 fn says_https(head: &Head) -> bool {
     let proto = head.get(Name::XForwardedProto).is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
-    let visitor = head.get(Name::CfVisitor).is_some_and(|visitor| {
+    let visitor = head.get(Name::CfVisitor).filter(|visitor| visitor.len() <= VISITOR).is_some_and(|visitor| {
         let scheme = serde_json::from_slice::<serde_json::Value>(visitor).ok();
         scheme.is_some_and(|visitor| visitor.get("scheme").and_then(|scheme| scheme.as_str()) == Some("https"))
     });
@@ -179,6 +183,8 @@ mod tests {
         let trust = trust(&[], false);
         assert!(origin("104.16.1.1", &visitor, &trust).secure);
         assert!(!origin("192.0.2.1", &visitor, &trust).secure);
+        let long = format!(r#"{{"scheme":"https",{}"more":1}}"#, " ".repeat(300));
+        assert!(!origin("104.16.1.1", &[("cf-visitor", &long)], &trust).secure);
     }
 
     #[test]
