@@ -46,19 +46,21 @@ impl FromStr for LogLevel {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut levels = text.split(',').filter_map(|directive| directive.rsplit('=').next()?.trim().parse().ok());
-        if levels.any(|level: LevelFilter| level > STATIC_MAX_LEVEL) {
-            return Err(
-                "trace is not built in, it would cost time even where it is off: debug says the most".to_owned()
-            );
-        }
-        EnvFilter::builder().parse(text).map_err(|error| error.to_string())?;
-        // the parser takes a bare word that is no level for the name of a module, which then says nothing at all
         let word = text.trim();
-        let is_bare = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if word.is_empty() || (is_bare && word.parse::<LevelFilter>().is_err()) {
-            return Err("expected error, warn, info, debug, off or module=level directives".to_owned());
+        for directive in word.split(',').map(str::trim) {
+            let level = directive.rsplit('=').next().unwrap_or_default().trim();
+            let (is_none, level) = (level.is_empty(), level.parse::<LevelFilter>());
+            if level.as_ref().is_ok_and(|level| *level > STATIC_MAX_LEVEL) {
+                return Err(
+                    "trace is not built in, it would cost time even where it is off: debug says the most".to_owned()
+                );
+            }
+            // the parser takes a bare word for a module of which all is told, and trace is not
+            if is_none || level.is_err() && !directive.contains(['=', '[']) {
+                return Err("expected error, warn, info, debug, off or module=level directives".to_owned());
+            }
         }
+        EnvFilter::builder().parse(word).map_err(|error| error.to_string())?;
         Ok(LogLevel(word.to_owned()))
     }
 }
@@ -129,7 +131,7 @@ mod tests {
         for good in ["info", "WARN", "off", "warn,gatepost::control=debug", " debug "] {
             assert!(good.parse::<LogLevel>().is_ok(), "{good}");
         }
-        for bad in ["", "loud", "gatepost=loud", "=", "trace", "warn,h2=TRACE", "5"] {
+        for bad in ["", "loud", "gatepost=loud", "=", "trace", "warn,h2=TRACE", "5", "warn,h2::proto"] {
             assert!(bad.parse::<LogLevel>().is_err(), "{bad}");
         }
     }
