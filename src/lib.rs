@@ -98,6 +98,8 @@
 //! | What happens to a bad ConfigMap? | `src/control/applier.rs`, `src/config/settle.rs` |
 //! | Which keys does the routes file have? | `src/config/keys.rs`, and `config/full.yaml` with comments |
 //! | When is a request sent again? | `src/upstream/send.rs` |
+//! | How many connections to an app are kept, and for how long? | `src/upstream/idle.rs` |
+//! | Who gives memory, and when does it go back? | `src/main.rs` |
 //! | Which addresses are refused as backends? | `src/upstream/address.rs` |
 //! | Which nodes get a record, and which lose it? | `src/control/nodes.rs`, `src/dns/wanted.rs`, `src/dns/plan.rs` |
 //! | Why is an address held? | `src/dns/holds.rs` |

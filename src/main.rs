@@ -8,9 +8,10 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How it is to go about it: what a burst has taken goes back to the system after a second, and not after ten; no arena
-/// for each of many threads, because on a small node memory is dearer than a lock that nearly nobody else holds. What the
-/// environment's `_RJEM_MALLOC_CONF` says wins.
+/// How it is to go about it: what a burst has taken goes back to the system once it was free for a second, and not for ten,
+/// as requests go on; no arena for each of many threads, because on a small node memory is dearer than a lock that nearly
+/// nobody else holds. What the environment's `_RJEM_MALLOC_CONF` says wins, except in the image: a program with a file
+/// capability does not look there.
 #[expect(unsafe_code, reason = "the name by which jemalloc looks for it (TUNING.md), and no other item has")]
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static MALLOC_CONF: &[u8; 47] = b"narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0\0";

@@ -16,8 +16,7 @@ use super::worker::Worker;
 use crate::message::{Framing, Limits};
 use crate::wire::{Closed, Phase, Side};
 
-/// Serves requests until either side wants the connection to end. True: it ends between two of them, and its end has not
-/// been sent.
+/// Serves requests until either side wants the connection to end. True: it ends between two of them.
 pub(super) async fn serve(worker: &Rc<Worker>, peer: &Peer, client: &mut Client) -> bool {
     let mut first = true;
     while let Some(next) = next(worker, client, first).await {

@@ -39,7 +39,7 @@ fn an_idle_connection_is_closed_after_its_time() {
 }
 
 #[test]
-fn the_allocator_gives_what_a_burst_has_taken_back_after_a_second() {
+fn the_allocator_is_told_to_give_back_what_has_been_free_for_a_second() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gatepost"));
     let output = command.arg("--version").env("_RJEM_MALLOC_CONF", "stats_print:true").output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
