@@ -38,9 +38,22 @@ def rows(result):
         mine, theirs = (latency[peer]["latencyMicros"]["p99.9"] for peer in ("gatepost", "nginx"))
         if mine and theirs:
             found.append(judged("p99.9 at 60 %, x nginx", 1.0, mine / theirs))
+    costs = {(entry["scenario"], entry["share"], entry["peer"]): cost(entry) for entry in result.get("latency", [])}
+    if "gatepost" in latency and (times := ratio(costs, latency["gatepost"], "floor")):
+        found.append(judged("small at 60 %, the same rate, CPU x floor", 1.15, times))
     found += [judged("requests that fail while reloading", 0, entry["failed"])
               for entry in result.get("reloads", []) if entry["peer"] == "gatepost"]
     return found
+
+
+def cost(entry):
+    """CPU per request at a given rate, of who held it; results from before it was taken have none."""
+    return entry.get("totalMicros") if entry["held"] else None
+
+
+def ratio(costs, entry, other):
+    mine, theirs = cost(entry), costs.get((entry["scenario"], entry["share"], other))
+    return mine / theirs if mine and theirs else None
 
 
 def judged(what, most, value):

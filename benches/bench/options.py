@@ -10,8 +10,8 @@ Measures gatepost beside the proxies that people would use instead, on this mach
 access log, metrics and certificate for each, one worker, rounds in turn (A B C A B C ...). Prints tables; every round is in
 bench-results/<date>.json. What is not installed is left out with a line.
 """
-# seconds of one closed round, of one open phase; idle connections
-QUICK, FULL = (0.5, 2.0, 2000), (2.0, 10.0, 8000)
+# seconds of one closed round, of one open one; idle connections
+QUICK, FULL = (0.5, 1.0, 2000), (2.0, 4.0, 8000)
 
 
 def words(known):

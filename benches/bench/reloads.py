@@ -26,7 +26,7 @@ def measure(bed, driver, kinds, progress):
 
 
 def one(bed, driver, peer, process, progress):
-    seconds = bed.options.open_seconds * 2
+    seconds = bed.options.open_seconds * 4
     clients = [driver.open(peer, scenarios.BY_NAME[name], rate, seconds, connections=32)
                for name, rate in (("small", KEPT), ("connect", FRESH), ("handshake", SECURE))]
     start = time.monotonic()

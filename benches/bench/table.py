@@ -41,9 +41,11 @@ def remarks(row):
 
 def latencies(entries):
     names = ("p50", "p90", "p99", "p99.9", "max")
-    head = ["", "req/s", *names, "failed", ""]
+    head = ["", "req/s", *names, "CPU us", "x nginx", "x floor", "failed", ""]
+    costs = {(entry["scenario"], entry["share"], entry["peer"]): goals.cost(entry) for entry in entries}
     return [head, *([f"{entry['scenario']} {entry['share']} % {entry['peer']}", f"{entry['rate']:,}",
-                     *(millis(entry["latencyMicros"][name]) for name in names), entry["failed"],
+                     *(millis(entry["latencyMicros"][name]) for name in names), number(goals.cost(entry)),
+                     *(number(goals.ratio(costs, entry, peer)) for peer in ("nginx", "floor")), entry["failed"],
                      ", ".join(word for word, is_so in (("RATE NOT HELD", not entry["held"]),
                                                         ("CLIENT'S CPU FULL", entry["saturated"])) if is_so)]
                     for entry in entries)]

@@ -2,7 +2,7 @@
 
 import unittest
 
-from bench import compare, docs, goals, growth, proc, summary, table, text
+from bench import compare, docs, goals, growth, latency, proc, summary, table, text
 
 
 def entry(peer, number, micros, **more):
@@ -37,9 +37,28 @@ class Figures(unittest.TestCase):
 
     def test_no_latency_is_judged_where_neither_kept_up(self):
         for ours, theirs, judged in ((True, True, 1), (False, True, 1), (True, False, 1), (False, False, 0)):
-            latency = [{"peer": peer, "scenario": "small", "share": 60, "held": held, "latencyMicros": {"p99.9": 9}}
+            turns = [{"peer": peer, "scenario": "small", "share": 60, "held": held, "latencyMicros": {"p99.9": 9}}
                        for peer, held in (("gatepost", ours), ("nginx", theirs))]
-            self.assertEqual(len(goals.rows({"rounds": [], "latency": latency})) - 1, judged)
+            self.assertEqual(len(goals.rows({"rounds": [], "latency": turns})) - 1, judged)
+
+    def test_the_ratio_to_the_floor_is_taken_at_the_same_rate_too(self):
+        turns = [{"peer": peer, "scenario": "small", "share": 60, "rate": 9, "held": True, "saturated": False, "failed": 0,
+                    "totalMicros": micros, "latencyMicros": dict.fromkeys(("p50", "p90", "p99", "p99.9", "max"), 9)}
+                   for peer, micros in (("gatepost", 12), ("nginx", 16), ("floor", 10))]
+        told = {row[0]: row[2:] for row in goals.rows({"rounds": [], "latency": turns})[1:]}
+        self.assertEqual(told["small at 60 %, the same rate, CPU x floor"], ["1.20", "MISSED"])
+        self.assertEqual(table.latencies(turns)[1][7:10], ["12.0", "0.75", "1.20"])
+        turns[0]["held"] = False
+        self.assertEqual(table.latencies(turns)[1][7:10], ["–", "–", "–"])
+
+    def test_of_several_turns_each_percentile_is_the_one_in_the_middle(self):
+        def turn(tail, held=True):
+            return {"held": held, "saturated": False, "failed": 1, "totalMicros": tail, "curve": [tail],
+                    "latencyMicros": {"p50": 10 - tail, "p99.9": tail}}
+        told = latency.middle([turn(1), turn(9), turn(2)])
+        self.assertEqual((told["latencyMicros"], told["curve"]), ({"p50": 8, "p99.9": 2}, [2]))
+        self.assertEqual((told["failed"], told["totalMicros"], told["turns"]), (3, 2, 3))
+        self.assertFalse(latency.middle([turn(1), turn(9, held=False)])["held"])
 
     def test_a_change_within_the_spread_is_said_to_be_one(self):
         before = {"rounds": [entry("nginx", n, value) for n, value in enumerate((20, 22))]}
