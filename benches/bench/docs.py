@@ -3,7 +3,7 @@
 from . import build, table, text
 
 BEGIN, END = "<!-- benches/run --docs: begin -->", "<!-- benches/run --docs: end -->"
-PLOTS = ("cpu.svg", "latency.svg", "growth.svg")
+PLOTS = ("cpu.svg", "latency.svg")
 
 
 def between(page, new):
