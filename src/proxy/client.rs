@@ -171,21 +171,19 @@ impl Client {
         .await
     }
 
-    /// Ends an HTTP/1 connection so that the client still reads what was sent. True: there is nothing to wait for, and the
-    /// connection is to be closed at once. Else FIN has been sent, and what still came was taken for a while: closing
-    /// would answer that with a reset, which can overtake our last bytes.
-    pub(super) async fn end(&mut self) -> bool {
+    /// Ends an HTTP/1 connection so that the client still reads what was sent: FIN leaves with the last bytes, which wait for
+    /// it. Unless the client has said all, what still comes is taken for a while: closing would answer that with a reset,
+    /// which can overtake our last bytes.
+    pub(super) async fn end(&mut self) {
         let at_once = match &mut self.side {
             Side::Http1(http1) => self.said_all && !self.until_close && http1.stream().input().is_empty(),
             Side::Http2(_) => true,
         };
         if at_once {
-            // the last bytes wait for it
             poll_fn(|cx| Poll::Ready(self.side.poll_shutdown(cx).is_ready())).await;
         } else {
             self.linger().await;
         }
-        at_once
     }
 
     async fn linger(&mut self) {

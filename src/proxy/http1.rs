@@ -16,27 +16,17 @@ use super::worker::Worker;
 use crate::message::{Framing, Limits};
 use crate::wire::{Closed, Phase, Side};
 
-/// Serves requests until either side wants the connection to end. True: it ends between two of them.
+/// Serves requests until either side wants the connection to end. True: it ends between two of them, and its end has not
+/// been sent.
 pub(super) async fn serve(worker: &Rc<Worker>, peer: &Peer, client: &mut Client) -> bool {
     let mut first = true;
     while let Some(next) = next(worker, client, first).await {
-        match answer(worker, peer, client, next).await {
-            Then::Next => first = false,
-            Then::Part => return true,
-            Then::Cut => return false,
+        if !answer(worker, peer, client, next).await {
+            return false;
         }
+        first = false;
     }
     true
-}
-
-/// What becomes of the connection after an answer.
-enum Then {
-    /// It waits for the next request.
-    Next,
-    /// All has been said.
-    Part,
-    /// It ends as it is.
-    Cut,
 }
 
 /// What came on the connection.
@@ -103,8 +93,8 @@ async fn next(worker: &Rc<Worker>, client: &mut Client, first: bool) -> Option<N
     }
 }
 
-/// Answers one request.
-async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Next) -> Then {
+/// Answers one request. True: the connection waits for the next one.
+async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Next) -> bool {
     let (exchange, refused) = match next {
         Next::Request(exchange) => (exchange, None),
         Next::Refused(exchange, blame) => (exchange, Some(blame)),
@@ -128,13 +118,14 @@ async fn answer(worker: &Rc<Worker>, peer: &Peer, client: &mut Client, next: Nex
     if let Err(error) = result
         && !told(worker, client, &mut x, &error).await
     {
-        return Then::Cut;
+        return false;
     }
     drop(x);
-    if client.close || !client.discard_rest().await {
-        return if client.end().await { Then::Part } else { Then::Cut };
+    let goes_on = !client.close && client.discard_rest().await;
+    if !goes_on {
+        client.end().await;
     }
-    Then::Next
+    goes_on
 }
 
 /// The body's bytes begin where the head ended.
