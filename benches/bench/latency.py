@@ -38,17 +38,16 @@ def measure(bed, driver, up, rounds, progress):
 def middle(turns):
     """Of several turns of a peer: each percentile's median, for one long stall of the machine is a whole p99.9 of the turn
     that has it; the curve of the turn in the middle. Whose rate was not held once is not held."""
-    held = all(turn["held"] for turn in turns)
-    if not held:
-        return {**turns[-1], "turns": len(turns)}
+    whole = {"turns": len(turns), "saturated": any(turn["saturated"] for turn in turns),
+             "failed": sum(turn["failed"] for turn in turns)}
+    if not all(turn["held"] for turn in turns):
+        return {**turns[-1], **whole}
     told = [turn["latencyMicros"] for turn in turns]
     by_tail = sorted(turns, key=lambda turn: turn["latencyMicros"]["p99.9"])
     return {
-        **by_tail[len(turns) // 2], "turns": len(turns),
+        **by_tail[len(turns) // 2], **whole,
         "latencyMicros": {name: median(each[name] for each in told) for name in told[0]},
         "totalMicros": median(turn["totalMicros"] for turn in turns),
-        "saturated": any(turn["saturated"] for turn in turns),
-        "failed": sum(turn["failed"] for turn in turns),
     }
 
 
