@@ -1,5 +1,5 @@
 """The programs that are measured and those that measure, built as what is in the image is, but for the static link: with
-the profile `dist` and by deploy/image/gatepost.profdata. One door: `build`.
+the profile `dist` and the flags of deploy/image/flags.sh. One door: `build`.
 """
 
 import os
@@ -9,7 +9,6 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NEEDED = ("gatepost", "examples/load", "examples/app")
-FLAGS = f"-C profile-use={ROOT / 'deploy/image/gatepost.profdata'} -C llvm-args=-pgso-lwss-only=false"
 TARGETS = ("--bin", "gatepost", "--example", "load", "--example", "app", "--example", "relay")
 
 
@@ -29,7 +28,8 @@ def build(progress):
     progress.say("building gatepost and the programs that measure it (profile dist; the first time takes minutes)")
     began = time.monotonic()
     command = ["nice", "cargo", "build", "--profile", "dist", *TARGETS]
-    environment = {**os.environ, "RUSTFLAGS": FLAGS, "CARGO_TARGET_DIR": str(target())}
+    flags = subprocess.run([ROOT / "deploy/image/flags.sh"], capture_output=True, text=True, check=True, timeout=20).stdout
+    environment = {**os.environ, "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(target())}
     if subprocess.run(command, cwd=ROOT, timeout=3600, env=environment).returncode != 0:
         raise SystemExit("benches/run: the build failed; what cargo said is above")
     progress.say(f"built in {time.monotonic() - began:.0f} s")

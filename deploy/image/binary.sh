@@ -28,11 +28,9 @@ if [ "$(dpkg --print-architecture)" != "$arch" ]; then
   under=${target//-/_}
   export "CC_$under=${prefix}gcc" "CARGO_TARGET_${under^^}_LINKER=${prefix}gcc"
 fi
-# By the profile rustc knows what is hot (profile.sh makes it), and what is not it makes small. A function that has changed
-# since is built as without; rustc then warns of it. With --target the flags are for the program alone, not for what runs
-# while it is built.
-RUSTFLAGS="-C target-feature=+crt-static -C profile-use=$PWD/deploy/image/gatepost.profdata \
-  -C llvm-args=-pgso-lwss-only=false" cargo rustc --locked --profile dist --bin gatepost --target "$target" -- \
+# With --target the flags are for the program alone, not for what runs while it is built.
+flags=$(deploy/image/flags.sh)
+RUSTFLAGS="-C target-feature=+crt-static $flags" cargo rustc --locked --profile dist --bin gatepost --target "$target" -- \
   ${link[@]+"${link[@]}"}
 built=$(realpath "${CARGO_TARGET_DIR:-target}/$target/dist/gatepost")
 mkdir -p "$folder"

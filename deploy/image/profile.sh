@@ -1,7 +1,7 @@
 #!/bin/bash
 # profile.sh : makes gatepost.profdata beside it, from which rustc knows what a proxy does all day. It builds gatepost with
 # counters, lets it serve a mix of everything for a minute and merges what was counted. Needs `rustup component add
-# llvm-tools`, curl, openssl, two free CPUs and some ten minutes. binary.sh and benches/run build with the file.
+# llvm-tools`, curl, openssl, two free CPUs and some ten minutes. flags.sh names it to those who build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
@@ -28,16 +28,13 @@ routes:
   - {host: www.example.com, path: /moved, redirect: {to: 'https://www.example.com/'}}
 YAML
 target/release/examples/app 127.0.0.1:28101 &
-LLVM_PROFILE_FILE=$folder/raw/%p.profraw "target/profile/$host/dist/gatepost" serve --routes "$folder/routes.yaml" --http 127.0.0.1:28102 --https 127.0.0.1:28103 \
-  --admin 127.0.0.1:28104 --workers 1 --log-level warn >"$folder/log" &
+LLVM_PROFILE_FILE=$folder/raw/%p.profraw "target/profile/$host/dist/gatepost" serve --routes "$folder/routes.yaml" \
+  --http 127.0.0.1:28102 --https 127.0.0.1:28103 --admin 127.0.0.1:28104 --workers 1 --log-level warn >"$folder/log" &
 gatepost=$!
-until curl -fsS -o /dev/null http://127.0.0.1:28104/readyz 2>/dev/null; do
-  kill -0 "$gatepost"
-  sleep 0.1
-done
+curl -fsS -o /dev/null --retry 10 --retry-delay 1 --retry-all-errors http://127.0.0.1:28104/readyz
 
 # SECONDS ARGUMENT… : a part of the mix
-load() { target/release/examples/load --closed --for "$1s" "${@:2}" | head -n 1; }
+load() { target/release/examples/load --closed --for "$1s" "${@:2}"; }
 clear=(http://www.example.com:28102 --connect 127.0.0.1:28102)
 tls=(--connect 127.0.0.1:28103 --cacert "$folder/pki/ca.crt")
 load 10 "${clear[0]}/" "${clear[@]:1}"
