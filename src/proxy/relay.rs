@@ -14,7 +14,7 @@ use super::table::RouteState;
 use super::worker::Worker;
 use crate::message::{Framing, Head, Name};
 use crate::upstream::{self, App};
-use crate::wire::{Broken, Phase, Pump, Side};
+use crate::wire::{Broken, Phase, Pump, Side, others_first};
 
 /// An answer under way.
 pub(super) struct Relay<'r> {
@@ -69,6 +69,9 @@ impl Relay<'_> {
         let mut generation = self.generation();
         let mut waited = false;
         self.arm(&moved, &download);
+        if matches!(self.client.side, Side::Http1(_)) {
+            others_first().await;
+        }
         let result = poll_fn(|cx| {
             let polled = self.poll(&mut download, &mut moved, &mut generation, cx);
             waited |= polled.is_pending();

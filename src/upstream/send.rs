@@ -11,7 +11,7 @@ use super::connect::connect;
 use super::{App, Error, Pool, Upstream, http2, idle};
 use crate::config::{BackendScheme, Timeouts};
 use crate::message::{Framing, Head, Method};
-use crate::wire::{Broken, Deadline, Http1, Phase, Pump, Side};
+use crate::wire::{Broken, Deadline, Http1, Phase, Pump, Side, others_first};
 
 /// How long an app may be silent on `Expect: 100-continue` before the client is asked for the body (RFC 9110 10.1.1).
 const CONTINUE: Duration = Duration::from_secs(1);
@@ -70,6 +70,10 @@ pub async fn send(
     let mut app = acquire(upstream, pool, request, replayable, false, client, deadline).await?;
     app.send_head(request.head, request.framing, request.upgrade)?;
     let mut retries = 0;
+    // a stream of HTTP/2 has a connection's other streams beside it in its task: there is no turn to wait for
+    if matches!((&*client, &app.side), (Side::Http1(_), Side::Http1(_))) {
+        others_first().await;
+    }
     loop {
         let mut exchange = Exchange {
             app: &mut app,

@@ -15,6 +15,7 @@ mod pump;
 mod side;
 mod slot;
 mod stream;
+mod turn;
 
 pub use buffer::{LARGE, SMALL};
 pub use deadline::{Clock, Deadline, Deadlines, Phase};
@@ -25,3 +26,4 @@ pub use pump::{Broken, Pump};
 pub use side::{Fault, Piece, Side};
 pub use slot::{SlotBody, SlotSender, slot};
 pub use stream::Stream;
+pub use turn::others_first;
