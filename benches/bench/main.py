@@ -96,7 +96,8 @@ def with_bed(on, kinds, facts, progress):
 EQUAL = [
     "same routes (a table by host), same app over kept HTTP/1.1 connections, same certificate (P-256), TLS 1.3, session "
     "tickets, HTTP/2 by ALPN; X-Forwarded-For, -Proto, -Host, -Port, X-Real-IP and X-Request-Id to the app; metrics on",
-    "access log to a file: gatepost's, nginx's (64 KiB, 1 s) and Envoy's are buffered; HAProxy and Caddy write each line",
+    "access log to a file: gatepost's, nginx's (64 KiB, 1 s) and Envoy's are buffered; HAProxy and Caddy write each line; "
+    "gatepost's and nginx's lines are alike (format common, format combined), those of the others are their usual ones",
     "bodies stream; nginx keeps proxy_buffering (in memory only), without it it reads in pieces of 4 KiB",
     "the floor has one thread, parses nothing, logs nothing, and opens a connection to the app for each of its clients",
 ]
