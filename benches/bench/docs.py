@@ -3,7 +3,7 @@
 from . import build, table, text
 
 BEGIN, END = "<!-- benches/run --docs: begin -->", "<!-- benches/run --docs: end -->"
-PLOTS = ("cpu.svg", "latency.svg")
+PLOTS = ("cpu.svg", "latency.svg", "memory.svg", "growth.svg", "dns.svg")
 
 
 def between(page, new):

@@ -1,6 +1,6 @@
 """One thing at a time made larger: whether a request gets dearer by it, and what memory it takes.
 
-Doors: `measure`, and `rows` for what came of it. What a plan of DNS costs with more nodes, `cargo bench --bench dns` tells.
+Doors: `measure`, and `rows` for what came of it.
 """
 
 import copy

@@ -4,7 +4,7 @@ import signal
 import sys
 import tempfile
 
-from . import build, compare, docs, growth, install, latency, machine, memory, peers, plots, process, reloads, result, rounds
+from . import build, compare, dnsplan, docs, growth, install, latency, machine, memory, peers, plots, process, reloads, result, rounds
 from . import scenarios, table, text
 from .bed import Bed, Silent
 from .driver import Driver
@@ -91,6 +91,7 @@ def with_bed(on, kinds, facts, progress):
         progress.say("reloads measured")
     if on.options.growth or "growth" in chosen:
         facts["growth"] = growth.measure(on, driver, app, kinds, progress)
+        facts["dnsPlan"] = dnsplan.measure(progress)
 
 
 EQUAL = [

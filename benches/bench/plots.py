@@ -109,13 +109,28 @@ def growth(plt, result):
     return figure
 
 
+def dns(plt, result):
+    """A plan's time by nodes, a line for each kind of change."""
+    entries = result.get("dnsPlan", [])
+    if not entries:
+        return None
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for what in dict.fromkeys(entry["what"] for entry in entries):
+        mine = [(entry["nodes"], entry["micros"] / 1000) for entry in entries if entry["what"] == what]
+        axes.plot(*zip(*mine), marker="o", markersize=3, label=what)
+    axes.set(xscale="log", xlabel="nodes", ylabel="ms for a plan")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
 def main(path):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     matplotlib.rcParams["svg.hashsalt"] = "gatepost"
     result = json.loads(path.read_text())
-    for plot in (cpu, latency, memory, growth):
+    for plot in (cpu, latency, memory, growth, dns):
         figure = plot(plt, result)
         if figure:
             figure.tight_layout()

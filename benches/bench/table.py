@@ -1,6 +1,6 @@
 """A result as tables. Pure. One door: `tables`, pairs of a title and rows; the first row is the head."""
 
-from . import goals, growth, scenarios, summary
+from . import dnsplan, goals, growth, scenarios, summary
 from .text import number
 
 KIB = 1024
@@ -15,6 +15,8 @@ def tables(result):
     if result.get("reloads"):
         found.append(("mixed traffic while the configuration changes", reloads(result["reloads"])))
     found += [(growth.TITLES[what], grown(rows)) for what, rows in growth.rows(result.get("growth", [])).items()]
+    if result.get("dnsPlan"):
+        found.append((dnsplan.TITLE, plans(result["dnsPlan"])))
     if len(aims := goals.rows(result)) > 1:
         found.append(("goals of gatepost", aims))
     return found
@@ -71,6 +73,11 @@ def grown(rows):
     return [head, *([f"{row['peer']} {row['at']:,}", *(number(row[key]) for key in ("totalMicros", "xFirst", "perMib")),
                      f"{row['spread'] * 100:.0f} %", f"{row['perSecond']:,.0f}", number(row["peakKib"] / KIB), row["failed"],
                      remarks(row)] for row in rows)]
+
+
+def plans(entries):
+    return [["", "CPU us", "x first"], *([f"{row['what']}, {row['nodes']:,}", number(row["micros"]), number(row["xFirst"])]
+                                         for row in dnsplan.rows(entries))]
 
 
 def reloads(entries):

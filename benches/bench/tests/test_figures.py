@@ -2,7 +2,7 @@
 
 import unittest
 
-from bench import compare, docs, goals, growth, latency, proc, summary, table, text
+from bench import compare, dnsplan, docs, goals, growth, latency, machine, proc, summary, table, text
 
 
 def entry(peer, number, micros, **more):
@@ -94,6 +94,13 @@ class Growth(unittest.TestCase):
             short = growth.points(what, quick=True)
             self.assertEqual((short[0], short[-1]), (points[0], points[-1]))
             self.assertLessEqual(len(short), 3)
+
+    def test_a_plan_of_dns_is_told_against_the_fewest_nodes_of_its_kind(self):
+        plans = [{"what": what, "nodes": nodes, "micros": micros}
+                 for what, nodes, micros in (("all new", 10, 5), ("all new", 1000, 50), ("unchanged", 10, 2))]
+        self.assertEqual([row["xFirst"] for row in dnsplan.rows(plans)], [1, 10, 1])
+        (title, rows), = table.tables({"rounds": [], "dnsPlan": plans})
+        self.assertEqual((title, rows[2]), (dnsplan.TITLE, ["all new, 1,000", "50.0", "10.0"]))
 
     def test_the_sizes_of_bodies_are_sizes_for_the_client(self):
         self.assertEqual(growth.body("upload", 1 << 30).flags[:2], ("--upload", "1073741824B"))
