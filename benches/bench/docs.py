@@ -18,7 +18,7 @@ def between(page, new):
 def generated(found):
     facts = found["machine"]
     lines = [f"Measured {found['date']} with gatepost {found['commit']}{' and `--quick`' if found['quick'] else ''}, on "
-             f"{facts['cpus']} x {facts['cpu']}, Linux {facts['kernel']}, governor {facts['governor']}; load before "
+             f"{facts['cpus']} x {facts['cpu']}, Linux {facts['kernel']}, governor {facts['governor']}, TCP {facts.get('congestion', 'unknown')}; load before "
              f"{facts['loadAtStart']:.1f}.", "",
              *(f"- {name}: {version}" for name, version in found["versions"].items())]
     for title, rows in table.tables(found):

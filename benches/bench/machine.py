@@ -10,14 +10,28 @@ from . import build, proc
 
 
 def facts():
-    governor = pathlib.Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         "cpu": proc.cpu_model(pathlib.Path("/proc/cpuinfo").read_text()),
         "cpus": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
-        "governor": governor.read_text().strip() if governor.exists() else "unknown",
+        "governor": word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "congestion": word("/proc/sys/net/ipv4/tcp_congestion_control"),
         "loadAtStart": os.getloadavg()[0],
     }
+
+
+def word(path):
+    """What stands in such a file of the kernel's; not every machine has each."""
+    path = pathlib.Path(path)
+    return path.read_text().strip() if path.exists() else "unknown"
+
+
+def paces(facts):
+    """Whether TCP sends by timers, and a word about it."""
+    if facts["congestion"] != "bbr":
+        return []
+    return ["TCP congestion control is bbr, which sends by timers: with long bodies these are most of what is measured. "
+            "Linux's default: sysctl -w net.ipv4.tcp_congestion_control=cubic"]
 
 
 def commit():

@@ -41,8 +41,10 @@ def measure(options, progress):
     if missing := build.missing():
         raise SystemExit(f"benches/run: {', '.join(missing)} not in {build.folder()}; run without --no-build")
     kinds, notes = there(options.peers, progress)
+    here = machine.facts()
+    notes += machine.paces(here)
     facts = {"schema": result.SCHEMA, "date": result.now(), "quick": options.quick, "workers": options.workers,
-             "machine": machine.facts(), "commit": machine.commit(),
+             "machine": here, "commit": machine.commit(),
              "versions": {kind.name: kind.version() for kind in kinds}, "equal": EQUAL, "notes": notes}
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
         with_bed(Bed(folder, options, notes), kinds, facts, progress)
@@ -107,7 +109,7 @@ EQUAL = [
 def show(found):
     facts, pins = found["machine"], found.get("pinning", {})
     print(f"{found['date']}, gatepost {found['commit']}, {facts['cpus']} x {facts['cpu']}, Linux {facts['kernel']}, "
-          f"governor {facts['governor']}")
+          f"governor {facts['governor']}, TCP {facts.get('congestion', 'unknown')}")
     where = (f"{name} on CPU {', '.join(map(str, cpus))}" for name, cpus in pins.items())
     print("; ".join([f"workers: {found['workers']}", *where]))
     print("; ".join(f"{name}: {version}" for name, version in found["versions"].items()))

@@ -121,6 +121,12 @@ class Texts(unittest.TestCase):
             docs.between("without markers", "new")
 
 
+class Machine(unittest.TestCase):
+    def test_who_measures_with_a_tcp_that_sends_by_timers_is_told_so(self):
+        self.assertEqual(machine.paces({"congestion": "cubic"}), [])
+        self.assertIn("cubic", machine.paces({"congestion": "bbr"})[0])
+
+
 class Proc(unittest.TestCase):
     def test_a_name_with_brackets_does_not_move_the_fields(self):
         self.assertEqual(proc.ticks("7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 50 60 0 0 20 0 1 0"), (50, 60))
