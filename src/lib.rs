@@ -39,7 +39,8 @@
 //! counters of which each has its own. The control plane has a thread of its own, so that a busy data plane never delays
 //! a probe, and a heavy reload never delays a request. Values cross as whole, checked snapshots; a worker notices a new
 //! one by one atomic load per request, and keeps for itself what it needs of each route (`proxy::table`), so that no
-//! reference count is shared either.
+//! reference count is shared either. Whose turn it is to write is put off until all that has arrived is read
+//! (`wire::others_first`): who gets many small writes is woken once.
 //!
 //! # A request, in one straight line
 //!
@@ -99,6 +100,7 @@
 //! | Which keys does the routes file have? | `src/config/keys.rs`, and `config/full.yaml` with comments |
 //! | When is a request sent again? | `src/upstream/send.rs` |
 //! | How many connections to an app are kept, and for how long? | `src/upstream/idle.rs` |
+//! | In which order does a worker read and write? | `src/wire/turn.rs` |
 //! | Who gives memory, and when does it go back? | `src/main.rs` |
 //! | Which addresses are refused as backends? | `src/upstream/address.rs` |
 //! | Which nodes get a record, and which lose it? | `src/control/nodes.rs`, `src/dns/wanted.rs`, `src/dns/plan.rs` |

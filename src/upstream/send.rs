@@ -70,7 +70,7 @@ pub async fn send(
     let mut app = acquire(upstream, pool, request, replayable, false, client, deadline).await?;
     app.send_head(request.head, request.framing, request.upgrade)?;
     let mut retries = 0;
-    // a stream of HTTP/2 has a connection's other streams beside it in its task: there is no turn to wait for
+    // the streams of HTTP/2 share a task, and their writes are one already
     if matches!((&*client, &app.side), (Side::Http1(_), Side::Http1(_))) {
         others_first().await;
     }
