@@ -30,7 +30,7 @@ if [ "$(dpkg --print-architecture)" != "$arch" ]; then
 fi
 # With --target the flags are for the program alone, not for what runs while it is built.
 flags=$(deploy/image/flags.sh)
-RUSTFLAGS="-C target-feature=+crt-static $flags" cargo rustc --locked --profile dist --bin gatepost --target "$target" -- \
+RUSTFLAGS=$flags cargo rustc --locked --profile dist --bin gatepost --target "$target" -- \
   ${link[@]+"${link[@]}"}
 built=$(realpath "${CARGO_TARGET_DIR:-target}/$target/dist/gatepost")
 mkdir -p "$folder"
