@@ -1,7 +1,6 @@
 """What a plan of DNS costs with more nodes, as `cargo bench --bench dns` measures it. Doors: `measure`, and `rows`."""
 
 import json
-import os
 import subprocess
 
 from . import build
@@ -14,12 +13,12 @@ SHORT = ("--warm-up-time", "0.5", "--measurement-time", "1", "--noplot")
 def measure(progress):
     """Microseconds by what has changed and the number of nodes; the first time it is built, which takes minutes."""
     progress.say("cargo bench --bench dns (built first where it is not)")
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(build.target())}
     done = subprocess.run(["nice", "cargo", "bench", "--bench", "dns", "--", *SHORT], cwd=build.ROOT, timeout=3600,
-                          env=environment, capture_output=True, text=True)
+                          capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"benches/run: cargo bench --bench dns failed: {done.stderr.strip()[-500:]}")
-    found = [estimate(path) for path in (build.target() / "criterion/dns plan").glob("*/*/new/estimates.json")]
+    folder = build.target().parent / "criterion/dns plan"
+    found = [estimate(path) for path in folder.glob("*/*/new/estimates.json")]
     return sorted(found, key=lambda entry: (entry["what"], entry["nodes"]))
 
 
