@@ -18,8 +18,8 @@ def between(page, new):
 def generated(found):
     facts = found["machine"]
     lines = [f"Measured {found['date']} with gatepost {found['commit']}{' and `--quick`' if found['quick'] else ''}, on "
-             f"{facts['cpus']} x {facts['cpu']}, Linux {facts['kernel']}, governor {facts['governor']}, TCP {facts.get('congestion', 'unknown')}; load before "
-             f"{facts['loadAtStart']:.1f}.", "",
+             f"{facts['cpus']} x {facts['cpu']}, Linux {facts['kernel']}, governor {facts['governor']}, TCP "
+             f"{facts.get('congestion', 'unknown')}; load before {facts['loadAtStart']:.1f}.", "",
              *(f"- {name}: {version}" for name, version in found["versions"].items())]
     for title, rows in table.tables(found):
         lines += ["", f"### {title[0].upper()}{title[1:]}", "", text.markdown(rows)]

@@ -4,8 +4,8 @@ import signal
 import sys
 import tempfile
 
-from . import build, compare, dnsplan, docs, growth, install, latency, machine, memory, peers, plots, process, reloads, result, rounds
-from . import scenarios, table, text
+from . import build, compare, dnsplan, docs, growth, install, latency, machine, memory, peers, plots, process, reloads
+from . import result, rounds, scenarios, table, text
 from .bed import Bed, Silent
 from .driver import Driver
 from .options import PHASES, read
