@@ -1,4 +1,4 @@
-"""The machine and what is measured on it. One door: `facts`."""
+"""The machine and what is measured on it. Doors: `facts`, and `told` and `remarks` of them; `pinning`."""
 
 import os
 import pathlib
@@ -26,12 +26,21 @@ def word(path):
     return path.read_text().strip() if path.exists() else "unknown"
 
 
-def paces(facts):
-    """Whether TCP sends by timers, and a word about it."""
-    if facts["congestion"] != "bbr":
-        return []
-    return ["TCP congestion control is bbr, which sends by timers: with long bodies these are most of what is measured. "
-            "Linux's default: sysctl -w net.ipv4.tcp_congestion_control=cubic"]
+def told(facts):
+    """Results from before it was looked at have no congestion control."""
+    return (f"{facts['cpus']} x {facts['cpu']}, Linux {facts['kernel']}, governor {facts['governor']}, TCP "
+            f"{facts.get('congestion', 'unknown')}")
+
+
+def remarks(facts):
+    """What about the machine makes its figures worth less, and what to do."""
+    found, busy = [], facts["loadAtStart"]
+    if facts.get("congestion") == "bbr":
+        found.append("TCP congestion control is bbr, which sends by timers: with long bodies these are most of what is "
+                     "measured. Linux's default: sysctl -w net.ipv4.tcp_congestion_control=cubic")
+    if busy > 0.3 * facts["cpus"]:
+        found.append(f"this machine was busy before (load {busy:.1f}): stop what else runs, and measure again")
+    return found
 
 
 def commit():

@@ -41,10 +41,8 @@ def measure(options, progress):
     if missing := build.missing():
         raise SystemExit(f"benches/run: {', '.join(missing)} not in {build.folder()}; run without --no-build")
     kinds, notes = there(options.peers, progress)
-    here = machine.facts()
-    notes += machine.paces(here)
     facts = {"schema": result.SCHEMA, "date": result.now(), "quick": options.quick, "workers": options.workers,
-             "machine": here, "commit": machine.commit(),
+             "machine": machine.facts(), "commit": machine.commit(),
              "versions": {kind.name: kind.version() for kind in kinds}, "equal": EQUAL, "notes": notes}
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
         with_bed(Bed(folder, options, notes), kinds, facts, progress)
@@ -107,17 +105,12 @@ EQUAL = [
 
 
 def show(found):
-    facts, pins = found["machine"], found.get("pinning", {})
-    print(f"{found['date']}, gatepost {found['commit']}, {facts['cpus']} x {facts['cpu']}, Linux {facts['kernel']}, "
-          f"governor {facts['governor']}, TCP {facts.get('congestion', 'unknown')}")
-    where = (f"{name} on CPU {', '.join(map(str, cpus))}" for name, cpus in pins.items())
+    print(f"{found['date']}, gatepost {found['commit']}, {machine.told(found['machine'])}")
+    where = (f"{name} on CPU {', '.join(map(str, cpus))}" for name, cpus in found.get("pinning", {}).items())
     print("; ".join([f"workers: {found['workers']}", *where]))
     print("; ".join(f"{name}: {version}" for name, version in found["versions"].items()))
     for title, rows in table.tables(found):
         print(f"\n{title}\n{text.columns(rows)}")
     print("\nEqual for all: " + "\n".join(found["equal"]))
-    for note in found["notes"]:
+    for note in [*found["notes"], *machine.remarks(found["machine"])]:
         print(f"note: {note}")
-    busy = facts["loadAtStart"]
-    if busy > 0.3 * facts["cpus"]:
-        print(f"note: this machine was busy before (load {busy:.1f}): stop what else runs, and measure again")

@@ -123,8 +123,14 @@ class Texts(unittest.TestCase):
 
 class Machine(unittest.TestCase):
     def test_who_measures_with_a_tcp_that_sends_by_timers_is_told_so(self):
-        self.assertEqual(machine.paces({"congestion": "cubic"}), [])
-        self.assertIn("cubic", machine.paces({"congestion": "bbr"})[0])
+        quiet = {"cpus": 2, "loadAtStart": 0.1, "congestion": "cubic"}
+        self.assertEqual(machine.remarks(quiet), [])
+        (remark,) = machine.remarks({**quiet, "congestion": "bbr"})
+        self.assertIn("cubic", remark)
+
+    def test_who_measures_beside_other_work_is_told_so(self):
+        (remark,) = machine.remarks({"cpus": 2, "loadAtStart": 0.7})
+        self.assertIn("busy", remark)
 
 
 class Proc(unittest.TestCase):
