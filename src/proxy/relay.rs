@@ -92,7 +92,7 @@ impl Relay<'_> {
         }
         result?;
         if !waited {
-            // all of it came with the head: no need to ask for the time again
+            // all of it came with the head: no need to ask for the time again. The others' turn is not in it
             x.facts.ended = Some(self.head_at);
         }
         Ok(())
